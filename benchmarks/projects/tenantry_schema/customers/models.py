@@ -1,0 +1,9 @@
+from tenantry.models import AbstractDomain, AbstractTenant
+
+
+class Tenant(AbstractTenant):
+    pass
+
+
+class Domain(AbstractDomain):
+    pass

@@ -1,0 +1,67 @@
+"""`make bench`: plain Django, tenantry and its peers, side by side in one run.
+
+A PostgreSQL of its own is started for it and removed afterwards. The exit status tells
+whether the run worked; with --strict, also whether every target was met.
+"""
+
+import argparse
+import os
+import signal
+import sys
+
+import measure_memory
+import measure_migrate
+import measure_requests
+from cluster import private_server
+from report import Report
+
+SECTIONS = ["requests", "memory", "migrate"]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--only",
+        default=",".join(SECTIONS),
+        help=f"parts to run, of: {','.join(SECTIONS)}",
+    )
+    parser.add_argument("--tenants", type=int, default=100, help="for requests (100)")
+    parser.add_argument("--quick", action="store_true", help="smaller and rougher")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit 1 if a target was missed"
+    )
+    parser.add_argument("--json", metavar="PATH", help="write all figures to a file")
+    given = parser.parse_args()
+    given.only = [name for name in given.only.split(",") if name]
+    if unknown := set(given.only) - set(SECTIONS):
+        parser.error(f"--only: no part {', '.join(sorted(unknown))}")
+    if given.tenants < 2:
+        parser.error("--tenants: at least 2")
+    return given
+
+
+def main():
+    given = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    report = Report()
+    with private_server() as server:
+        report.about["postgresql"] = server.query("SHOW server_version")[0][0]
+        report.about["processors"] = os.cpu_count()
+        for name, value in report.about.items():
+            report.note(f"{name}: {value}")
+        if "requests" in given.only:
+            measure_requests.measure(
+                report, server, tenants=given.tenants, quick=given.quick
+            )
+        if "memory" in given.only:
+            measure_memory.measure(report, server, quick=given.quick)
+        if "migrate" in given.only:
+            measure_migrate.measure(report, server, quick=given.quick)
+    report.summary()
+    if given.json:
+        report.write(given.json)
+    return 1 if given.strict and report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Connects tenantry to Django when the project's apps are ready."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core import checks as django_checks
+from django.db.models.signals import post_delete, post_save, pre_delete
+
+
+class TenantryConfig(AppConfig):
+    """The `tenantry` entry of INSTALLED_APPS."""
+
+    name = "tenantry"
+    verbose_name = "Tenantry"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Substitute the seams, listen for changes of the catalog, add the checks."""
+        from tenantry import checks, conf, connections, seams  # noqa: PLC0415
+        from tenantry.catalog.registry import registry  # noqa: PLC0415  (has models)
+        from tenantry.context import Hooks  # noqa: PLC0415
+
+        conf.connect()
+        seams.install()
+        Hooks.find_by_key = registry.ref
+        Hooks.before_activation = connections.refuse_in_transaction
+        _watch_catalog(conf.conf)
+        django_checks.register(checks.check_settings)
+        django_checks.register(checks.check_models, django_checks.Tags.models)
+
+
+def _watch_catalog(conf: Any) -> None:
+    """Notice every change of a tenant or a domain."""
+    from tenantry.models import refuse_plain_delete  # noqa: PLC0415  (has models)
+
+    for name in (conf.tenant_model, conf.domain_model):
+        try:
+            model = apps.get_model(name) if name else None
+        except (LookupError, ValueError):
+            continue  # the checks say so
+        if model is not None:
+            post_save.connect(_changed, sender=model, dispatch_uid="tenantry.saved")
+            post_delete.connect(_changed, sender=model, dispatch_uid="tenantry.deleted")
+            if name == conf.tenant_model:
+                pre_delete.connect(
+                    refuse_plain_delete, sender=model, dispatch_uid="tenantry.delete"
+                )
+
+
+def _changed(**_: object) -> None:
+    """Tell every process; once more here when the change is committed."""
+    from django.db import transaction  # noqa: PLC0415  (its connections are now ours)
+
+    from tenantry.catalog.registry import registry  # noqa: PLC0415  (has models)
+    from tenantry.context import override_tenant  # noqa: PLC0415
+
+    registry.changed()
+    with override_tenant(None):
+        transaction.on_commit(registry.clear)

@@ -1,0 +1,1 @@
+"""`tenantry.backends.postgresql`: Django's engine, each statement with its tenant."""

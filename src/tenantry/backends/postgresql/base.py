@@ -1,0 +1,171 @@
+"""Django's PostgreSQL engine; its connection serves shared tables and schema tenants.
+
+The wrapper asks at each statement which tenant is active (`carried`), so that switching
+costs nothing and one connection per thread serves any number of tenants.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql import base
+
+from tenantry.backends.postgresql.introspection import DatabaseIntrospection
+from tenantry.backends.postgresql.operations import DatabaseOperations
+from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
+from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
+from tenantry.context import ACTIVE, override_tenant
+from tenantry.isolation.handler import isolations
+from tenantry.isolation.identifiers import quote
+from tenantry.isolation.schema import PUBLIC, SHARED_SCHEMA, SchemaIsolation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenantry.types import TenantRef
+
+if not base.is_psycopg3:
+    msg = "tenantry.backends.postgresql needs psycopg 3: pip install 'psycopg[binary]'."
+    raise ImproperlyConfigured(msg)
+
+
+class Cursor(CarryingCursor, base.Cursor):
+    """The cursor of ordinary statements."""
+
+
+class ServerSideCursor(CarryingServerCursor, base.ServerSideCursor):
+    """The named cursor of `QuerySet.iterator()`."""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """One connection per thread for shared tables and all schema tenants."""
+
+    SchemaEditorClass = DatabaseSchemaEditor
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
+        self.configured_alias = alias
+        self.creating_shared_half = False
+        super().__init__(settings_dict, alias)
+
+    @property
+    def alias(self) -> str:
+        """The active tenant's label, as Django compares it with `QuerySet.db`."""
+        tenant = self.tenant
+        return self.configured_alias if tenant is None else tenant.label
+
+    @alias.setter
+    def alias(self, value: str) -> None:
+        self.configured_alias = value
+
+    @property
+    def tenant(self) -> TenantRef | None:
+        """The active tenant, where it lives on this connection."""
+        tenant = ACTIVE.get()
+        if tenant is None:
+            return None
+        isolation = isolations[tenant.placement]
+        if not isolation.shares_connection:
+            return None
+        return tenant if isolation.database == self.configured_alias else None
+
+    def carried(self) -> str:
+        """Return the setting that the next statement carries in front of it."""
+        tenant = self.tenant
+        if tenant is None:
+            return self.carried_when_shared()
+        isolation = isolations[tenant.placement]
+        assert isinstance(isolation, SchemaIsolation)  # noqa: S101  (for the type)
+        return isolation.carried(tenant)
+
+    def carried_when_shared(self) -> str:
+        """Return what statements on shared tables carry."""
+        return self._shared_paths[self.creating_shared_half]
+
+    @cached_property
+    def _shared_paths(self) -> tuple[str, str]:
+        """What statements of the shared site carry: usually, and in `shared_half`."""
+        extra = [
+            name
+            for isolation in isolations.all()
+            if isinstance(isolation, SchemaIsolation)
+            and isolation.database == self.configured_alias
+            for name in isolation.extra
+        ]
+        usual = ", ".join(map(quote, (PUBLIC, SHARED_SCHEMA, *extra)))
+        halves = ", ".join(map(quote, (SHARED_SCHEMA, PUBLIC, *extra)))
+        return (
+            f"SET LOCAL search_path TO {usual};\n",
+            f"SET LOCAL search_path TO {halves};\n",
+        )
+
+    @property
+    def own_schemas(self) -> tuple[str, ...]:
+        """The schemas whose tables are this connection's own, for introspection."""
+        tenant = self.tenant
+        if tenant is not None:
+            return (tenant.location,)
+        return (PUBLIC, SHARED_SCHEMA)
+
+    @contextmanager
+    def shared_half(self) -> Iterator[None]:
+        """Create tables of an app in both lists where no tenant's path leads."""
+        with self.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(SHARED_SCHEMA)}")
+        self.creating_shared_half = True
+        try:
+            yield
+        finally:
+            self.creating_shared_half = False
+
+    @property
+    def pool(self) -> Any:
+        """The pool of the server: one for all tenants, under the configured alias."""
+        with override_tenant(None):
+            return super().pool
+
+    def close_pool(self) -> None:
+        """Close the server's pool."""
+        with override_tenant(None):
+            super().close_pool()
+
+    def connect(self) -> None:
+        """Connect; what Django remembers of the server goes by the configured alias."""
+        with override_tenant(None):
+            super().connect()
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return Django's parameters, refusing what cannot carry a tenant."""
+        if self.settings_dict["OPTIONS"].get("server_side_binding"):
+            msg = (
+                f"DATABASES[{self.configured_alias!r}]['OPTIONS'] asks for "
+                "server_side_binding, by which a statement cannot carry its tenant. "
+                "Remove it: Django's default is to do without."
+            )
+            raise ImproperlyConfigured(msg)
+        params: dict[str, Any] = super().get_connection_params()
+        params.setdefault("cursor_factory", base.Cursor)
+        return params
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Create a cursor that carries the tenant active when it executes."""
+        if name:
+            cursor: Any = ServerSideCursor(
+                self.connection,
+                name=name,
+                scrollable=False,
+                withhold=self.connection.autocommit,
+            )
+        else:
+            cursor = Cursor(self.connection)
+        loader = self.connection.adapters.get_loader(
+            base.TIMESTAMPTZ_OID, base.Format.TEXT
+        )
+        if self.timezone != loader.timezone:
+            base.register_tzloader(self.timezone, cursor)
+        cursor.carry = self.carried
+        return cursor

@@ -1,0 +1,25 @@
+"""SQL of Django's engine, shown as the caller wrote it and kept to the own schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.backends.postgresql import operations
+
+from tenantry.backends.postgresql.statement import without_prefix
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Django's operations; logged queries do not show what travels in front."""
+
+    def last_executed_query(
+        self,
+        cursor: Any,
+        sql: str,
+        params: Any,
+    ) -> str | None:
+        """Return the statement that was executed, without what it carried."""
+        statement = super().last_executed_query(cursor, sql, params)
+        if statement is None:
+            return None
+        return without_prefix(statement, self.connection.carried())

@@ -1,0 +1,235 @@
+"""The rows of the catalog: what a tenant and a domain are, and our own tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from tenantry.catalog.fields import HostField, PathField
+from tenantry.catalog.validators import NotReserved, validate_key, validate_slug
+from tenantry.conf import DEFAULT_PLACEMENT
+from tenantry.context import override_tenant
+from tenantry.exceptions import InvalidIdentifier, KeyTaken
+from tenantry.isolation import isolations
+from tenantry.isolation.identifiers import MAX_KEY_BYTES
+from tenantry.types import TenantRef
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+PERMANENT = ("key", "placement", "location", "kind")
+
+
+class State(models.TextChoices):
+    """What may be done with a tenant; only an active one is routable."""
+
+    PROVISIONING = "provisioning", "being provisioned"
+    ACTIVE = "active", "active"
+    SUSPENDED = "suspended", "suspended"
+    MAINTENANCE = "maintenance", "in maintenance"
+    DROPPING = "dropping", "being dropped"
+
+
+class TenantRow(models.Model):
+    """The fields of a tenant. Saving it writes a row, and no more than a row."""
+
+    key = models.CharField(
+        max_length=MAX_KEY_BYTES,
+        unique=True,
+        validators=[validate_key, NotReserved()],
+        help_text="Permanent identifier; names the schema, database or folder.",
+    )
+    name = models.CharField(max_length=200, blank=True)
+    slug = models.CharField(
+        max_length=63,
+        unique=True,
+        blank=True,
+        validators=[validate_slug, NotReserved()],
+        help_text="The subdomain or path prefix; the key unless given.",
+    )
+    kind = models.CharField(max_length=40, default="default", editable=False)
+    placement = models.CharField(max_length=40, default=DEFAULT_PLACEMENT)
+    location = models.CharField(max_length=200, editable=False)
+    state = models.CharField(
+        max_length=20, choices=State.choices, default=State.PROVISIONING, db_index=True
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        abstract = True
+        ordering = ("key",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("placement", "location"),
+                name="%(app_label)s_%(class)s_one_location",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(key__regex=r"^[a-z][a-z0-9_-]*$"),
+                name="%(app_label)s_%(class)s_key_form",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name or self.key
+
+    @property
+    def ref(self) -> TenantRef:
+        """The frozen value that the context holds while this tenant is active."""
+        return TenantRef(
+            key=self.key,
+            placement=self.placement,
+            location=self.location,
+            kind=self.kind,
+        )
+
+    @classmethod
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+    ) -> Any:
+        """Remember what must not change."""
+        instance = super().from_db(db, field_names, values)
+        instance.remember()
+        return instance
+
+    def remember(self) -> None:
+        """Note the values that `save` will hold the present ones against."""
+        self._as_stored = {
+            name: self.__dict__[name] for name in PERMANENT if name in self.__dict__
+        }
+
+    def complete(self) -> None:
+        """Fill in what follows from the key: slug and location."""
+        if not self.slug:
+            self.slug = self.key.replace("_", "-").strip("-")
+        if not self.location:
+            try:
+                self.location = isolations[self.placement].location_for(self.key)
+            except InvalidIdentifier as error:
+                raise ValidationError({"key": str(error)}) from error
+
+    def clean(self) -> None:
+        """Refuse what would change, or collide with, something permanent."""
+        super().clean()
+        self.refuse_changes()
+        validate_key(self.key)
+        self.complete()
+
+    def refuse_changes(self) -> None:
+        """Raise `ValidationError` where a permanent value was changed."""
+        for name, stored in getattr(self, "_as_stored", {}).items():
+            if getattr(self, name) != stored:
+                msg = (
+                    f"{name} of tenant {self._as_stored['key']!r} is permanent: it is "
+                    f"{stored!r} and cannot become {getattr(self, name)!r}."
+                )
+                raise ValidationError(msg, code="permanent")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row, validated; a new key is taken for good.
+
+        Raises `ValidationError`, and `KeyTaken` for a key used before.
+        """
+        if not self._state.adding:
+            self.refuse_changes()
+            super().save(*args, **kwargs)
+            return
+        self.complete()
+        self.full_clean(validate_unique=False, validate_constraints=False)
+        with override_tenant(None), transaction.atomic():
+            self._take_key()
+            super().save(*args, **kwargs)
+        self.remember()
+
+    def _take_key(self) -> None:
+        try:
+            with transaction.atomic():
+                UsedKey.objects.create(key=self.key)
+        except IntegrityError:
+            used = UsedKey.objects.filter(key=self.key).first()
+            gone = used is not None and used.dropped_at is not None
+            raise KeyTaken(
+                self.key,
+                "record",
+                "the key belonged to a tenant that was dropped; revived, old cookies, "
+                "tokens and cached objects would fit again"
+                if gone
+                else "there is a tenant of that key already",
+                next_step="Choose another key."
+                if gone
+                else f"See `manage.py tenants show {self.key}`.",
+            ) from None
+
+
+class DomainRow(models.Model):
+    """The fields of a domain, but for the tenant, whose model is the project's."""
+
+    host = HostField()
+    path = PathField(
+        blank=True, default="", help_text="Path prefix, such as '/eu'; usually empty."
+    )
+    is_primary = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
+        ordering = ("host", "path")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("host", "path"), name="%(app_label)s_%(class)s_one_tenant"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.host}{self.path}"
+
+
+class UsedKey(models.Model):
+    """A key that is, or was, a tenant's: never given to another."""
+
+    key = models.CharField(primary_key=True, max_length=MAX_KEY_BYTES)
+    dropped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "tenantry"
+
+
+class CatalogVersion(models.Model):
+    """One row, raised by every change of the catalog, by which processes notice it."""
+
+    version = models.BigIntegerField(default=0)
+
+    class Meta:
+        app_label = "tenantry"
+
+
+class StoredTemplate(models.Model):
+    """The template of a placement, for one state of the project's migrations."""
+
+    placement = models.CharField(max_length=40)
+    digest = models.CharField(max_length=64)
+    token = models.CharField(max_length=200)
+    sql = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        app_label = "tenantry"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("placement", "digest"), name="tenantry_one_template"
+            ),
+        )
+
+
+class LifecycleRecord(models.Model):
+    """What is being done to a tenant, the last step done, and by which process."""
+
+    key = models.CharField(primary_key=True, max_length=MAX_KEY_BYTES)
+    action = models.CharField(max_length=20)
+    step = models.CharField(max_length=20)
+    owner = models.CharField(max_length=200)
+    touched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        app_label = "tenantry"

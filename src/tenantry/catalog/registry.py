@@ -1,0 +1,258 @@
+"""Looks tenants up: by host, slug or key; the only code that does, and from memory.
+
+A request finds its tenant without a query. Every change of the catalog raises a version
+in the shared database; each process asks for it once in `CATALOG_REFRESH_SECONDS`, with
+one small query, and forgets what it knows where it was raised. Known and unknown names
+are kept apart, each in a bounded number: a flood of unknown hosts neither grows the
+memory nor pushes out known ones.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db.models import F
+from django.db.models.base import ModelState
+
+from tenantry.catalog.models import CatalogVersion, TenantRow
+from tenantry.catalog.validators import normalize_host
+from tenantry.conf import conf
+from tenantry.context import override_tenant
+from tenantry.exceptions import TenantNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenantry.types import TenantRef
+
+V = TypeVar("V")
+MOST = 10_000
+
+
+class Bounded(Generic[V]):
+    """A mapping of the most recently used names, safe among threads."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._values: OrderedDict[str, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, name: str) -> V | None:
+        """Return the value, marking it as used."""
+        with self._lock:
+            value = self._values.get(name)
+            if value is not None:
+                self._values.move_to_end(name)
+            return value
+
+    def put(self, name: str, value: V) -> None:
+        """Keep the value; the least recently used one goes where it is too many."""
+        with self._lock:
+            self._values[name] = value
+            self._values.move_to_end(name)
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._values.clear()
+
+
+class Entry:
+    """A tenant as the catalog remembers it."""
+
+    __slots__ = ("_cls", "_mutable", "_values", "ref", "slug", "state")
+
+    def __init__(self, row: TenantRow) -> None:
+        self.ref: TenantRef = row.ref
+        self.state = row.state
+        self.slug = row.slug
+        self._cls = type(row)
+        self._values = {
+            name: value
+            for name, value in row.__dict__.items()
+            if name not in ("_state", "_prefetched_objects_cache")
+        }
+        self._mutable = [
+            name
+            for name, value in self._values.items()
+            if isinstance(value, list | dict | set)
+        ]
+
+    def instance(self) -> Any:
+        """Return a new instance of the tenant's row, as if just read."""
+        made = self._cls.__new__(self._cls)
+        made.__dict__.update(self._values)
+        for name in self._mutable:
+            made.__dict__[name] = copy.deepcopy(self._values[name])
+        state = ModelState()
+        state.db = "default"
+        state.adding = False
+        made._state = state
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class HostEntry:
+    """A domain of a tenant: its path prefix, and whether it is the primary one."""
+
+    path: str
+    tenant: Entry
+    is_primary: bool
+
+
+class Registry:
+    """The catalog, from memory where it can be. All methods are safe among threads."""
+
+    def __init__(self) -> None:
+        self._hosts: Bounded[tuple[HostEntry, ...]] = Bounded()
+        self._slugs: Bounded[Entry] = Bounded()
+        self._keys: Bounded[Entry] = Bounded()
+        self._primary: Bounded[tuple[str, str]] = Bounded()
+        self._unknown: Bounded[bool] = Bounded()
+        self._version: int | None = None
+        self._next_look = 0.0
+
+    # The models are the project's.
+
+    @property
+    def tenant_model(self) -> Any:
+        """The project's tenant model."""
+        return apps.get_model(conf.tenant_model)
+
+    @property
+    def domain_model(self) -> Any:
+        """The project's domain model, or None where it has none."""
+        return apps.get_model(conf.domain_model) if conf.domain_model else None
+
+    # Looking up.
+
+    def by_host(self, host: str) -> tuple[HostEntry, ...]:
+        """Return the tenants of a normalized host, the longest path prefix first."""
+        return self._find(self._hosts, "host", host, self._load_host) or ()
+
+    def by_slug(self, slug: str) -> Entry | None:
+        """Return the tenant of that slug."""
+        return self._find(
+            self._slugs, "slug", slug, lambda: self._load_tenant(slug=slug)
+        )
+
+    def by_key(self, key: str) -> Entry | None:
+        """Return the tenant of that key."""
+        return self._find(self._keys, "key", key, lambda: self._load_tenant(key=key))
+
+    def ref(self, key: str) -> TenantRef:
+        """Return the tenant's value; raise `TenantNotFound`."""
+        entry = self.by_key(key)
+        if entry is None:
+            raise TenantNotFound(key)
+        return entry.ref
+
+    def primary_domain(self, key: str) -> tuple[str, str] | None:
+        """Return host and path of the tenant's primary domain, if it has a domain."""
+        return self._find(
+            self._primary, "primary", key, lambda: self._load_primary(key)
+        )
+
+    def _find(
+        self, known: Bounded[V], sort: str, name: str, load: Callable[..., V | None]
+    ) -> V | None:
+        self._look_for_changes()
+        found = known.get(name)
+        if found is not None:
+            return found
+        unknown = f"{sort}:{name}"
+        if self._unknown.get(unknown):
+            return None
+        version = self._version
+        with override_tenant(None):
+            loaded = load(name) if sort == "host" else load()
+        if version != self._version:
+            return loaded
+        if loaded is None:
+            self._unknown.put(unknown, True)  # noqa: FBT003  (a set with an order)
+        else:
+            known.put(name, loaded)
+        return loaded
+
+    def _load_host(self, host: str) -> tuple[HostEntry, ...] | None:
+        if self.domain_model is None:
+            return None
+        rows = self.domain_model.objects.filter(host=host).select_related("tenant")
+        entries = [HostEntry(r.path, Entry(r.tenant), r.is_primary) for r in rows]
+        return tuple(sorted(entries, key=lambda e: -len(e.path))) or None
+
+    def _load_tenant(self, **by: str) -> Entry | None:
+        row = self.tenant_model._base_manager.filter(**by).first()
+        return None if row is None else Entry(row)
+
+    def _load_primary(self, key: str) -> tuple[str, str] | None:
+        if self.domain_model is None:
+            return None
+        rows = self.domain_model.objects.filter(tenant__key=key)
+        row = rows.order_by("-is_primary", "pk").first()
+        return None if row is None else (row.host, row.path)
+
+    # Noticing changes.
+
+    def _look_for_changes(self) -> None:
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        version = self._read_version()
+        self._next_look = now + conf.catalog_refresh_seconds
+        if version != self._version:
+            self.clear()
+            self._version = version
+
+    def _read_version(self) -> int:
+        with override_tenant(None):
+            found = CatalogVersion.objects.values_list("version", flat=True).first()
+        return found or 0
+
+    def changed(self) -> None:
+        """Tell every process, this one at once; in the transaction of the change."""
+        with override_tenant(None):
+            raised = CatalogVersion.objects.filter(pk=1).update(
+                version=F("version") + 1
+            )
+            if not raised:
+                CatalogVersion.objects.get_or_create(pk=1, defaults={"version": 1})
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all that this process knows; the next look-up asks the database."""
+        for cache in (
+            self._hosts,
+            self._slugs,
+            self._keys,
+            self._primary,
+            self._unknown,
+        ):
+            cache.clear()
+        # Another number: what is being loaded just now is not kept.
+        self._version = None
+        self._next_look = 0.0
+
+
+def normalized(host: str) -> str | None:
+    """Return the host in its one form, or None where it is not a host at all."""
+    try:
+        return normalize_host(host)
+    except ValidationError:
+        return None
+
+
+registry = Registry()
+conf.on_change(registry.clear)

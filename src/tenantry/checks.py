@@ -1,0 +1,295 @@
+"""System checks: each mistake in the settings, with an id, a hint and a link.
+
+The letter is the level: E is an error, W a warning. Ids are never reused; the list is
+in `docs/reference/checks.md`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's name)
+from django.core.exceptions import ImproperlyConfigured
+
+from tenantry.conf import Problem, conf, is_reserved_alias
+from tenantry.isolation import isolations
+from tenantry.models import AbstractDomain, AbstractTenant
+from tenantry.routing.chain import chain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = "https://django-tenantry.readthedocs.io/reference/checks/"
+MIDDLEWARE = "tenantry.middleware.TenantMiddleware"
+ROUTER = "tenantry.routers.TenantRouter"
+DATABASE_SESSIONS = (
+    "django.contrib.sessions.backends.db",
+    "django.contrib.sessions.backends.cached_db",
+)
+
+
+def check_settings(**_: object) -> list[CheckMessage]:
+    """Check the TENANTRY setting and what it needs of the others."""
+    found = list(_of_conf())
+    if any(problem.id == "E001" for problem in found):
+        return _messages(found)
+    found += _router()
+    found += _middleware()
+    found += _apps()
+    found += _databases()
+    found += _placements()
+    found += _resolvers()
+    return _messages(found)
+
+
+def check_models(**_: object) -> list[CheckMessage]:
+    """Check the tenant and domain models, and the relations across the boundary."""
+    found = [*_tenant_model(), *_domain_model(), *_sessions(), *_relations()]
+    return _messages(found)
+
+
+def _messages(problems: list[Problem]) -> list[CheckMessage]:
+    return [
+        (Error if problem.id[0] == "E" else Warning)(
+            problem.text,
+            hint=f"{problem.hint} See {DOCS}#{problem.id.lower()}",
+            id=f"tenantry.{problem.id}",
+        )
+        for problem in problems
+    ]
+
+
+def _of_conf() -> Iterator[Problem]:
+    _ = conf.raw
+    yield from conf.problems
+
+
+def _router() -> Iterator[Problem]:
+    routers = conf.database_routers
+    if ROUTER not in routers:
+        yield Problem(
+            "E004",
+            f"DATABASE_ROUTERS does not hold {ROUTER!r}.",
+            f"Set DATABASE_ROUTERS = [{ROUTER!r}].",
+        )
+    elif routers[0] != ROUTER:
+        yield Problem(
+            "W005",
+            f"{ROUTER!r} is not the first of DATABASE_ROUTERS.",
+            "A router before it may send a tenant's model elsewhere: put it first.",
+        )
+
+
+def _middleware() -> Iterator[Problem]:
+    names = conf.middleware
+    if MIDDLEWARE not in names:
+        yield Problem(
+            "W006",
+            f"MIDDLEWARE does not hold {MIDDLEWARE!r}: requests have no tenant.",
+            "Put it first in MIDDLEWARE.",
+        )
+        return
+    position = names.index(MIDDLEWARE)
+    early = [name for name in names[:position] if _needs_tenant(name)]
+    if early:
+        yield Problem(
+            "E007",
+            f"{early[0]!r} is before {MIDDLEWARE!r} and works with tenants' tables.",
+            "Put TenantMiddleware before it.",
+        )
+
+
+def _needs_tenant(name: str) -> bool:
+    """Whether the middleware reads tables of an app that tenants have."""
+    needs = {
+        "django.contrib.sessions.middleware.SessionMiddleware": "sessions",
+        "django.contrib.auth.middleware.AuthenticationMiddleware": "auth",
+        "django.contrib.sites.middleware.CurrentSiteMiddleware": "sites",
+        "django.contrib.redirects.middleware.RedirectFallbackMiddleware": "redirects",
+        "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware": "flatpages",
+    }
+    return conf.in_tenants(needs.get(name, ""))
+
+
+def _apps() -> Iterator[Problem]:
+    labels = {config.label for config in apps.get_app_configs()}
+    for config in apps.get_app_configs():
+        known = conf.in_tenants(config.label) or conf.in_shared(config.label)
+        if not known and next(config.get_models(), None) is not None:
+            yield Problem(
+                "E008",
+                f"App {config.label!r} has models and is neither in SHARED_APPS nor in "
+                "TENANT_APPS.",
+                f"Add {config.label!r} to the list of those who own its rows.",
+            )
+    for label in sorted((conf.shared_apps | conf.tenant_apps) - labels):
+        near = difflib.get_close_matches(label, labels, n=1)
+        yield Problem(
+            "E009",
+            f"{label!r}, in SHARED_APPS or TENANT_APPS, is no installed app's label.",
+            f"Did you mean {near[0]!r}?" if near else "Labels, not module paths.",
+        )
+    if conf.in_tenants("tenantry"):
+        yield Problem(
+            "E015",
+            "'tenantry' is in TENANT_APPS: its tables are the catalog's.",
+            "Remove it from TENANT_APPS.",
+        )
+
+
+def _databases() -> Iterator[Problem]:
+    for alias in conf.databases:
+        if is_reserved_alias(alias):
+            yield Problem(
+                "E016",
+                f"DATABASES has an alias {alias!r}, of a form that tenantry uses.",
+                "Give it a name without 'tenant:' or 'tenantry:' in front.",
+            )
+
+
+def _placements() -> Iterator[Problem]:
+    try:
+        made = isolations.all()
+    except (ImproperlyConfigured, TypeError) as error:
+        yield Problem("E017", str(error), "See the settings reference.")
+        return
+    for isolation in made:
+        if isolation.database not in conf.databases:
+            yield Problem(
+                "E018",
+                f"Placement {isolation.placement.alias!r} names the database "
+                f"{isolation.database!r}, which DATABASES does not have.",
+                f"There are: {', '.join(conf.databases)}.",
+            )
+            continue
+        yield from isolation.problems()
+
+
+def _resolvers() -> Iterator[Problem]:
+    try:
+        made = chain()
+    except (ImproperlyConfigured, TypeError) as error:
+        yield Problem("E019", str(error), "See the reference of resolvers.")
+        return
+    kinds = [type(resolver).__name__ for resolver in made]
+    if (
+        "DomainResolver" in kinds
+        and not conf.domain_model
+        and len(conf.raw["RESOLVERS"]) == 1
+    ):
+        yield Problem(
+            "E020",
+            "DomainResolver is in RESOLVERS, and DOMAIN_MODEL is not set.",
+            "Set DOMAIN_MODEL, or choose other RESOLVERS.",
+        )
+    if "SessionResolver" in kinds and not conf.in_shared("sessions"):
+        yield Problem(
+            "E021",
+            "SessionResolver needs shared sessions, and 'sessions' is not in "
+            "SHARED_APPS.",
+            "Add 'sessions' to SHARED_APPS, or resolve otherwise.",
+        )
+    static = conf.static_url
+    if "PathResolver" in kinds and static and not static.startswith(("/", "http")):
+        yield Problem(
+            "W022",
+            f"STATIC_URL is {static!r}: under a path prefix it becomes the tenant's "
+            "own path, which the static files server does not know.",
+            f"Write it as '/{static}'.",
+        )
+
+
+def _tenant_model() -> Iterator[Problem]:
+    yield from _model("TENANT_MODEL", conf.tenant_model, AbstractTenant, "E023")
+
+
+def _domain_model() -> Iterator[Problem]:
+    if conf.domain_model:
+        yield from _model("DOMAIN_MODEL", conf.domain_model, AbstractDomain, "E024")
+
+
+def _model(
+    option: str, name: str | None, base: type[Any], code: str
+) -> Iterator[Problem]:
+    try:
+        model = apps.get_model(name or "")
+    except (LookupError, ValueError):
+        yield Problem(
+            code,
+            f"TENANTRY[{option!r}] is {name!r}, which is no installed model.",
+            "Write it as 'app_label.Model'.",
+        )
+        return
+    label = model._meta.app_label
+    if not issubclass(model, base):
+        yield Problem(
+            code,
+            f"TENANTRY[{option!r}] is {name!r}, which is not an {base.__name__}.",
+            f"Let it inherit tenantry.models.{base.__name__}.",
+        )
+    if conf.in_tenants(label) or not conf.in_shared(label):
+        yield Problem(
+            "E025",
+            f"App {label!r} of {name!r} must be in SHARED_APPS and not in TENANT_APPS.",
+            "The catalog is shared: tenants are found by it.",
+        )
+
+
+def _sessions() -> Iterator[Problem]:
+    """Sessions and users must be on the same side, or a user id means another person."""
+    if not apps.is_installed("django.contrib.sessions"):
+        return
+    if conf.session_engine not in DATABASE_SESSIONS:
+        return
+    users = conf.auth_user_model.partition(".")[0]
+    if not apps.is_installed("django.contrib.auth"):
+        return
+    sides = [
+        (conf.in_tenants(label), conf.in_shared(label)) for label in ("sessions", users)
+    ]
+    if sides[0] != sides[1]:
+        yield Problem(
+            "E026",
+            f"'sessions' and the users' app {users!r} are not in the same lists: a "
+            "session would name a user id that is somebody else's on the other side.",
+            "Put both in TENANT_APPS, both in SHARED_APPS, or both in both.",
+        )
+
+
+def _relations() -> Iterator[Problem]:
+    joins = {
+        isolation.placement.alias
+        for isolation in isolations.all()
+        if not isolation.supports_shared_joins
+    }
+    for model in apps.get_models(include_auto_created=True):
+        from_tenants = conf.in_tenants(model._meta.app_label)
+        from_shared = conf.in_shared(model._meta.app_label)
+        for field in model._meta.local_concrete_fields:
+            if not field.is_relation or field.related_model is None:
+                continue
+            target = field.related_model._meta.app_label
+            if from_shared and not conf.in_shared(target) and conf.in_tenants(target):
+                yield Problem(
+                    "E031",
+                    f"{field} is shared and refers to {field.related_model.__name__}, "
+                    "which each tenant has its own of.",
+                    "Put both apps in the same list.",
+                )
+            crosses = from_tenants and not conf.in_tenants(target)
+            if crosses and joins and conf.in_shared(target) and _is_enforced(field):
+                yield Problem(
+                    "E030",
+                    f"{field} is a tenant's and refers to the shared "
+                    f"{field.related_model.__name__}: in placement "
+                    f"{', '.join(sorted(joins))} the shared tables are in another "
+                    "database, where no foreign key can be enforced.",
+                    "Declare it with db_constraint=False, or put both apps in the same "
+                    "list.",
+                )
+
+
+def _is_enforced(field: Any) -> bool:
+    return bool(getattr(field, "db_constraint", False))

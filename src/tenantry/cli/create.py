@@ -1,0 +1,64 @@
+"""Create tenants, or finish those that were left half-way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import CommandError
+
+from tenantry.catalog.models import LifecycleRecord
+from tenantry.catalog.registry import registry
+from tenantry.conf import DEFAULT_PLACEMENT
+from tenantry.lifecycle.provision import resume
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from django.core.management.base import BaseCommand
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the verb's options."""
+    parser.add_argument("keys", nargs="*", metavar="KEY")
+    parser.add_argument("--name", help="the tenant's name; the key unless given")
+    parser.add_argument("--slug", help="subdomain or path prefix; the key unless given")
+    parser.add_argument(
+        "--domain",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="the first: primary",
+    )
+    parser.add_argument("--placement", default=DEFAULT_PLACEMENT)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="finish what a process that died began: on these keys, or on all",
+    )
+
+
+def handle(command: BaseCommand, options: dict[str, Any]) -> None:
+    """Provision the tenants, in order."""
+    keys = options["keys"]
+    if options["resume"]:
+        keys = keys or list(LifecycleRecord.objects.values_list("key", flat=True))
+        for key in keys:
+            done = resume(key)
+            said = "is active" if done is not None else "has been dropped"
+            command.stdout.write(f"{key} {said}")
+        return
+    if not keys:
+        msg = "Name the key of the tenant to create, such as: tenants create acme"
+        raise CommandError(msg)
+    if len(keys) > 1 and (options["domain"] or options["slug"] or options["name"]):
+        msg = "--name, --slug and --domain are for one tenant; give one key."
+        raise CommandError(msg)
+    for key in keys:
+        tenant = registry.tenant_model._default_manager.provision(
+            key=key,
+            name=options["name"] or key,
+            slug=options["slug"] or "",
+            placement=options["placement"],
+            domains=options["domain"],
+        )
+        command.stdout.write(f"{tenant.key} is active, in {tenant.location}")

@@ -1,0 +1,66 @@
+"""Remove tenants with all their data, for good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import CommandError
+
+from tenantry.cli import output
+from tenantry.cli.options import add_format, add_selection, selection
+from tenantry.fleet.runner import run
+from tenantry.lifecycle.provision import drop
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from django.core.management.base import BaseCommand
+
+    from tenantry.types import TenantRef
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the verb's options."""
+    parser.add_argument("keys", nargs="*", metavar="KEY")
+    add_selection(parser)
+    add_format(parser)
+    parser.add_argument("--no-input", action="store_false", dest="interactive")
+
+
+def handle(command: BaseCommand, options: dict[str, Any]) -> None:
+    """Drop the chosen tenants, of any state; never all of them by default."""
+    options["only"] = [*options["only"], *options["keys"]]
+    chosen = [options[name] for name in ("only", "where", "state", "placement")]
+    if not any(chosen):
+        msg = "Name the tenants to drop: there is no default. To drop one: drop KEY"
+        raise CommandError(msg)
+    tenants = selection(options, state="any").tenants()
+    if not tenants:
+        command.stdout.write("No tenant is chosen.")
+        return
+    if options["interactive"]:
+        _confirm([tenant.key for tenant in tenants])
+    rows = {tenant.key: tenant for tenant in tenants}
+
+    def action(ref: TenantRef) -> None:
+        drop(rows[ref.key])
+
+    form = options["format"]
+    with output.Progress(command.stdout, len(tenants), "drop", form) as progress:
+        steps = run([tenant.ref for tenant in tenants], action, watch=progress)
+    output.finish(
+        command.stdout, steps, form=form, verb="drop", again="drop --only {only}"
+    )
+
+
+def _confirm(keys: list[str]) -> None:
+    """Ask for the key of one tenant, or the number of several."""
+    what = keys[0] if len(keys) == 1 else str(len(keys))
+    shown = ", ".join(keys[:10]) + (" …" if len(keys) > 10 else "")  # noqa: PLR2004
+    question = (
+        f"This removes all data of: {shown}\nIt cannot be undone. "
+        f"Type {what!r} to go on: "
+    )
+    if input(question).strip() != what:
+        msg = "Nothing was dropped."
+        raise CommandError(msg)

@@ -1,0 +1,52 @@
+"""Options that verbs have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry.fleet.selection import Selection, parse_shard
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+def add_selection(parser: ArgumentParser) -> None:
+    """Add the options by which tenants are chosen; the same on every verb."""
+    group = parser.add_argument_group("which tenants (all active ones, if none given)")
+    group.add_argument("--only", action="append", default=[], metavar="KEY[,KEY]")
+    group.add_argument("--exclude", action="append", default=[], metavar="KEY[,KEY]")
+    group.add_argument("--where", action="append", default=[], metavar="FIELD=VALUE")
+    group.add_argument("--state", help="a state, or 'any'; active unless given")
+    group.add_argument("--placement", help="tenants of that placement only")
+    group.add_argument("--shard", metavar="I/N", help="the I-th of N parts")
+
+
+def selection(options: dict[str, Any], **defaults: Any) -> Selection:
+    """Return the choice that the options make."""
+    shard = options["shard"]
+    return Selection(
+        only=_keys(options["only"]),
+        exclude=_keys(options["exclude"]),
+        where=tuple(options["where"]),
+        state=options["state"] or defaults.get("state"),
+        placement=options["placement"],
+        shard=parse_shard(shard) if shard else None,
+    )
+
+
+def _keys(given: list[str]) -> tuple[str, ...]:
+    return tuple(
+        key.strip() for part in given for key in part.split(",") if key.strip()
+    )
+
+
+def add_format(parser: ArgumentParser) -> None:
+    """Add `--format text|json`."""
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def add_jobs(parser: ArgumentParser) -> None:
+    """Add `--jobs N`."""
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="tenants at a time (threads)"
+    )

@@ -1,0 +1,88 @@
+"""Run any management command for each of the tenants."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from typing import TYPE_CHECKING, Any
+
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+
+from tenantry.cli import output
+from tenantry.cli.options import add_format, add_jobs, add_selection, selection
+from tenantry.fleet.runner import Step, run
+
+if TYPE_CHECKING:
+    from tenantry.types import TenantRef
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options; the command and its own follow `--`."""
+    add_selection(parser)
+    add_jobs(parser)
+    add_format(parser)
+    parser.add_argument(
+        "argv",
+        nargs=argparse.REMAINDER,
+        metavar="-- COMMAND",
+        help="the command with its own options, behind '--'",
+    )
+
+
+def handle(command: BaseCommand, options: dict[str, Any]) -> None:
+    """Run the command with each tenant active; a failure stops no other."""
+    argv = options["argv"]
+    if argv[:1] == ["--"]:
+        argv = argv[1:]
+    if not argv:
+        msg = "Name the command behind '--', such as: tenants run -- check"
+        raise CommandError(msg)
+    name, arguments = argv[0], argv[1:]
+    if name not in get_commands():
+        msg = f"There is no command {name!r}. `manage.py help` lists them."
+        raise CommandError(msg)
+    tenants = selection(options).tenants()
+    form = options["format"]
+    alone = len(tenants) == 1 and form == "text"
+
+    def action(_ref: TenantRef) -> str | None:
+        return run_command(name, arguments, command, captured=not alone)
+
+    def watch(step: Step) -> None:
+        if form == "text" and step.result:
+            command.stdout.write(f"==> {step.key}\n{step.result}")
+        if not alone:
+            progress(step)
+
+    with output.Progress(command.stdout, len(tenants), name, form) as progress:
+        refs = [tenant.ref for tenant in tenants]
+        steps = run(refs, action, jobs=options["jobs"], watch=watch)
+    output.finish(
+        command.stdout,
+        steps,
+        form=form,
+        verb=name,
+        again="run --only {only} -- "
+        + " ".join(argv).replace("{", "{{").replace("}", "}}"),
+    )
+
+
+def run_command(
+    name: str, arguments: list[str], parent: BaseCommand, *, captured: bool
+) -> str | None:
+    """Run a command as `manage.py` would; return what it wrote, where captured."""
+    app_name = get_commands()[name]
+    target = (
+        app_name
+        if isinstance(app_name, BaseCommand)
+        else load_command_class(app_name, name)
+    )
+    parser = target.create_parser("manage.py tenants run --", name)
+    parsed = vars(parser.parse_args(arguments))
+    buffer = io.StringIO() if captured else None
+    # The stream itself: a command's own wrapper adds the line ends that it wants.
+    stream = parent.stdout._out if buffer is None else buffer  # type: ignore[attr-defined]
+    target.stdout = OutputWrapper(stream)
+    target.execute(*parsed.pop("args", ()), **{**parsed, "stdout": stream})
+    return buffer.getvalue() if buffer is not None else None

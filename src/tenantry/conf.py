@@ -1,0 +1,349 @@
+"""Reads the `TENANTRY` setting: once, and again after `override_settings`.
+
+The only module that reads Django's settings. Each option has a type, a default and a
+line of text in `OPTIONS`; mistakes are kept in `problems` for the system checks.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
+
+DEFAULT_PLACEMENT = "default"
+ISOLATIONS = {
+    "schema": "tenantry.isolation.SchemaIsolation",
+    "database": "tenantry.isolation.DatabaseIsolation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One key of the `TENANTRY` setting."""
+
+    type: type | tuple[type, ...]
+    default: Any
+    text: str
+
+
+OPTIONS: dict[str, Option] = {
+    "TENANT_MODEL": Option(str, None, "The tenant model, as 'app_label.Model'."),
+    "DOMAIN_MODEL": Option(
+        (str, type(None)), None, "The domain model; needed by DomainResolver."
+    ),
+    "SHARED_APPS": Option((list, tuple), (), "Labels of apps without a tenant."),
+    "TENANT_APPS": Option((list, tuple), (), "Labels of apps that each tenant has."),
+    "ISOLATION": Option(str, None, "Short form of PLACEMENTS: 'schema' or 'database'."),
+    "PLACEMENTS": Option(dict, None, "Named homes for tenants, by alias."),
+    "RESOLVERS": Option(
+        (list, tuple),
+        ("tenantry.routing.DomainResolver",),
+        "What turns a request into a tenant, in order; the first match wins.",
+    ),
+    "SHARED_URLCONF": Option(
+        (str, type(None)), None, "URLconf of the shared site; ROOT_URLCONF if unset."
+    ),
+    "SHARED_HOSTS": Option(
+        (list, tuple), (), "Hosts of the shared site ('.example.com' for all below)."
+    ),
+    "EXEMPT_PATHS": Option(
+        (list, tuple), (), "Path prefixes served without looking for a tenant."
+    ),
+    "EXEMPT_HOSTS": Option(
+        (list, tuple), (), "Hosts served without looking for a tenant (health checks)."
+    ),
+    "RESERVED_KEYS": Option(
+        (list, tuple),
+        ("www", "api", "admin", "static", "media", "mail", "localhost"),
+        "Keys and slugs that no tenant may take.",
+    ),
+    "REDIRECT_TO_PRIMARY": Option(
+        bool, False, "Redirect a tenant's other domains to its primary one."
+    ),
+    "NOT_FOUND_VIEW": Option(
+        str,
+        "tenantry.routing.views.not_found",
+        "View for a request that no resolver matches; called with the request.",
+    ),
+    "UNAVAILABLE_VIEW": Option(
+        str,
+        "tenantry.routing.views.unavailable",
+        "View for a tenant that is not active; called with request and tenant.",
+    ),
+    "URL_SCHEME": Option(
+        (str, type(None)), None, "Scheme of `tenant.url()`; 'http' in DEBUG, 'https'."
+    ),
+    "URL_PORT": Option(
+        (int, type(None)), None, "Port of `tenant.url()`, where not the scheme's own."
+    ),
+    "CATALOG_REFRESH_SECONDS": Option(
+        (int, float), 4, "Seconds until a process asks whether the catalog changed."
+    ),
+}
+
+
+@dataclass(slots=True)
+class Problem:
+    """A mistake in the settings, told by `manage.py check`."""
+
+    id: str
+    text: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A named home for tenants, as written in the settings."""
+
+    alias: str
+    backend: str
+    database: str
+    options: dict[str, Any] = field(hash=False)
+
+
+class Conf:
+    """The `TENANTRY` setting, parsed. Attributes of it are options in lower case."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    @cached_property
+    def raw(self) -> dict[str, Any]:
+        """The setting, with defaults; wrong keys and types become problems."""
+        given = getattr(django_settings, "TENANTRY", None)
+        if not isinstance(given, dict):
+            self.problems.append(
+                Problem("E001", "TENANTRY is missing or not a dict.", "See the README.")
+            )
+            given = {}
+        for name in given.keys() - OPTIONS.keys():
+            near = difflib.get_close_matches(name, OPTIONS, n=1)
+            hint = (
+                f"Did you mean {near[0]!r}?"
+                if near
+                else f"Known: {', '.join(OPTIONS)}."
+            )
+            self.problems.append(
+                Problem("E002", f"TENANTRY has an unknown option {name!r}.", hint)
+            )
+        values = {}
+        for name, option in OPTIONS.items():
+            value = given.get(name, option.default)
+            if name in given and not isinstance(value, option.type):
+                self.problems.append(
+                    Problem(
+                        "E003",
+                        f"TENANTRY[{name!r}] is {value!r}, of the wrong type.",
+                        option.text,
+                    )
+                )
+                value = option.default
+            values[name] = value
+        return values
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an option by its name in lower case."""
+        try:
+            value = self.raw[name.upper()]
+        except KeyError:
+            raise AttributeError(name) from None
+        self.__dict__[name] = value
+        return value
+
+    @cached_property
+    def tenant_apps(self) -> frozenset[str]:
+        """Labels of apps with tables in each tenant."""
+        return frozenset(self.raw["TENANT_APPS"])
+
+    @cached_property
+    def shared_apps(self) -> frozenset[str]:
+        """Labels of apps with tables in the shared database; tenantry is one."""
+        return frozenset(self.raw["SHARED_APPS"]) | {"tenantry"}
+
+    @cached_property
+    def both_apps(self) -> frozenset[str]:
+        """Labels of apps in both lists: each side has tables of its own."""
+        return self.tenant_apps & self.shared_apps
+
+    @cached_property
+    def placements(self) -> dict[str, Placement]:
+        """The placements by alias; the short form makes one, named `default`."""
+        given = self.raw["PLACEMENTS"]
+        if given is None:
+            isolation = self.raw["ISOLATION"] or "database"
+            if isolation not in ISOLATIONS:
+                msg = (
+                    f"TENANTRY['ISOLATION'] is {isolation!r}; available: "
+                    f"{', '.join(sorted(ISOLATIONS))}."
+                )
+                raise ImproperlyConfigured(msg)
+            given = {DEFAULT_PLACEMENT: {"BACKEND": ISOLATIONS[isolation]}}
+        return {alias: self._placement(alias, value) for alias, value in given.items()}
+
+    @staticmethod
+    def _placement(alias: str, value: dict[str, Any]) -> Placement:
+        unknown = value.keys() - {"BACKEND", "DATABASE", "OPTIONS"}
+        if unknown or "BACKEND" not in value:
+            msg = (
+                f"TENANTRY['PLACEMENTS'][{alias!r}] takes BACKEND (required), DATABASE "
+                f"and OPTIONS; it has {', '.join(sorted(value)) or 'nothing'}."
+            )
+            raise ImproperlyConfigured(msg)
+        return Placement(
+            alias=alias,
+            backend=value["BACKEND"],
+            database=value.get("DATABASE", "default"),
+            options=dict(value.get("OPTIONS", {})),
+        )
+
+    @cached_property
+    def resolvers(self) -> list[dict[str, Any]]:
+        """The resolver chain; with DEBUG, `<slug>.localhost` works in addition."""
+        chain = [
+            {"BACKEND": given, "OPTIONS": {}}
+            if not isinstance(given, dict)
+            else {"BACKEND": given["BACKEND"], "OPTIONS": given.get("OPTIONS", {})}
+            for given in self.raw["RESOLVERS"]
+        ]
+        local = {
+            "BACKEND": "tenantry.routing.SubdomainResolver",
+            "OPTIONS": {"BASE": "localhost"},
+        }
+        if self.debug and local not in chain:
+            chain.append(local)
+        return chain
+
+    @property
+    def debug(self) -> bool:
+        """Whether Django runs in DEBUG mode."""
+        return bool(django_settings.DEBUG)
+
+    @property
+    def databases(self) -> dict[str, dict[str, Any]]:
+        """Django's own DATABASES."""
+        return dict(django_settings.DATABASES)
+
+    @property
+    def middleware(self) -> list[str]:
+        """Django's own MIDDLEWARE."""
+        return list(django_settings.MIDDLEWARE)
+
+    @property
+    def database_routers(self) -> list[Any]:
+        """Django's own DATABASE_ROUTERS."""
+        return list(django_settings.DATABASE_ROUTERS)
+
+    @property
+    def session_engine(self) -> str:
+        """Django's own SESSION_ENGINE."""
+        return str(django_settings.SESSION_ENGINE)
+
+    @property
+    def auth_user_model(self) -> str:
+        """Django's own AUTH_USER_MODEL."""
+        return str(django_settings.AUTH_USER_MODEL)
+
+    @cached_property
+    def shared_host_names(self) -> frozenset[str]:
+        """The hosts of the shared site, in lower case.
+
+        Unless SHARED_HOSTS says otherwise: the exact names in ALLOWED_HOSTS, where
+        tenants' hosts need not be, and the local machine's in DEBUG.
+        """
+        given = self.raw["SHARED_HOSTS"]
+        if not given:
+            given = [
+                host
+                for host in django_settings.ALLOWED_HOSTS
+                if host[:1] not in ("*", ".")
+            ]
+            if self.debug:
+                given += ["localhost", "127.0.0.1", "[::1]"]
+        return frozenset(host.lower() for host in given)
+
+    @cached_property
+    def exempt_paths(self) -> tuple[str, ...]:
+        """Path prefixes served without a tenant: those given, and static files."""
+        paths = tuple(self.raw["EXEMPT_PATHS"])
+        static = self.static_url
+        if static and static.startswith("/") and static != "/":
+            paths = (*paths, static)
+        return paths
+
+    @property
+    def root_urlconf(self) -> str:
+        """Django's own ROOT_URLCONF: what tenants serve."""
+        return str(django_settings.ROOT_URLCONF)
+
+    @property
+    def static_url(self) -> str | None:
+        """Django's own STATIC_URL, as written."""
+        value = django_settings.STATIC_URL
+        return str(value) if value else None
+
+    @cached_property
+    def scheme(self) -> str:
+        """Scheme of absolute URLs made outside a request."""
+        return str(self.raw["URL_SCHEME"] or ("http" if self.debug else "https"))
+
+    def in_tenants(self, app_label: str) -> bool:
+        """Whether the app has tables in each tenant."""
+        return app_label in self.tenant_apps
+
+    def in_shared(self, app_label: str) -> bool:
+        """Whether the app has tables in the shared database."""
+        return app_label in self.shared_apps
+
+
+class _Current:
+    """Hands out the one `Conf`, made anew when a setting it read has changed."""
+
+    def __init__(self) -> None:
+        self._conf = Conf()
+        self._listeners: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._conf, name)
+
+    def on_change(self, listener: Any) -> None:
+        """Call the listener after the setting changed, to drop what it derived."""
+        self._listeners.append(listener)
+
+    def reset(self) -> None:
+        """Read the settings again at the next use."""
+        self._conf = Conf()
+        for listener in self._listeners:
+            listener()
+
+
+conf = _Current()
+WATCHED = {
+    "TENANTRY",
+    "DEBUG",
+    "ROOT_URLCONF",
+    "DATABASES",
+    "ALLOWED_HOSTS",
+    "STATIC_URL",
+}
+
+
+def _setting_changed(*, setting: str, **_: object) -> None:
+    if setting in WATCHED:
+        conf.reset()
+
+
+def is_reserved_alias(alias: str) -> bool:
+    """Whether a project may not use the alias in DATABASES: it is ours."""
+    return alias == SHARED_ALIAS or alias.startswith(LABEL_PREFIX)
+
+
+def connect() -> None:
+    """Listen for changed settings; called when the app is ready."""
+    setting_changed.connect(_setting_changed, dispatch_uid="tenantry.conf")

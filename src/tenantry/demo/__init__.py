@@ -1,0 +1,1 @@
+"""A thousand small shops in one Django project: `python -m tenantry.demo`."""

@@ -1,0 +1,123 @@
+"""The demo's settings; which isolation, and where its data is, come from variables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.core.management.utils import get_random_secret_key
+
+POSTGRES_NAME = "tenantry_demo"
+
+
+def postgres(url: str) -> dict[str, Any]:
+    """Read postgresql://user:password@host:port, a socket's folder as ?host=."""
+    parts = urlsplit(url)
+    return {
+        "ENGINE": "tenantry.backends.postgresql",
+        "NAME": POSTGRES_NAME,
+        "HOST": parse_qs(parts.query).get("host", [parts.hostname or "127.0.0.1"])[0],
+        "PORT": str(parts.port or 5432),
+        "USER": unquote(parts.username or "postgres"),
+        "PASSWORD": unquote(parts.password or ""),
+        "CONN_MAX_AGE": 60,
+    }
+
+
+DEMO_DATA = Path(os.environ.get("TENANTRY_DEMO_DATA", ".demo")).resolve()
+DEMO_ISOLATION = os.environ.get("TENANTRY_DEMO_ISOLATION", "database")
+# Marks the rows of each run: a page of an earlier one is a wrong answer as well.
+DEMO_SEED = os.environ.get("TENANTRY_DEMO_SEED", "demo")
+DEMO_PORT = int(os.environ.get("TENANTRY_DEMO_PORT", "8000"))
+POSTGRES_URL = (
+    os.environ.get("TENANTRY_DEMO_POSTGRES_URL")
+    or os.environ.get("TENANTRY_TEST_POSTGRES_URL")
+    or "postgresql://postgres@127.0.0.1:5432"
+)
+
+# New at each start, as all the data is.
+SECRET_KEY = os.environ.get("TENANTRY_DEMO_SECRET_KEY") or get_random_secret_key()
+DEBUG = False
+ALLOWED_HOSTS = [".localhost", "127.0.0.1", "[::1]"]
+
+INSTALLED_APPS = [
+    "tenantry",
+    "tenantry.demo.customers",
+    "tenantry.demo.shop",  # before admin, whose look it changes
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "tenantry.middleware.TenantMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "tenantry.demo.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "tenantry.demo.shop.context_processors.shop",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": postgres(POSTGRES_URL)
+    if DEMO_ISOLATION == "schema"
+    else {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DEMO_DATA / "shared.sqlite3",
+        "OPTIONS": {
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+            "transaction_mode": "IMMEDIATE",
+        },
+    }
+}
+DATABASE_ROUTERS = ["tenantry.routers.TenantRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TENANTRY = {
+    "TENANT_MODEL": "customers.Tenant",
+    "DOMAIN_MODEL": "customers.Domain",
+    "SHARED_APPS": ["tenantry", "customers"],
+    "TENANT_APPS": ["contenttypes", "auth", "sessions", "admin", "shop"],
+    "ISOLATION": DEMO_ISOLATION,
+    "RESOLVERS": [
+        {
+            "BACKEND": "tenantry.routing.SubdomainResolver",
+            "OPTIONS": {"BASE": "localhost"},
+        }
+    ],
+    "SHARED_URLCONF": "tenantry.demo.urls_shared",
+    "SHARED_HOSTS": ["127.0.0.1"],
+    "URL_SCHEME": "http",
+    "URL_PORT": DEMO_PORT,
+}
+
+STATIC_URL = "/static/"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"django.server": {"level": "ERROR"}},  # not a line for each request
+}

@@ -1,0 +1,111 @@
+"""Fills a new shop: what it is, what it sells, what it tells, who may sign in.
+
+Every shop's rows have the same primary keys, and every owner the same password: if one
+shop could see another's rows, nothing but their content would tell.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from tenantry.demo.customers.names import trade_of
+from tenantry.demo.shop.looks import BACKDROPS, MIXES, dice, look_of
+from tenantry.demo.shop.models import Post, Product, Shop
+from tenantry.demo.shop.trades import ABOUTS, ADJECTIVES, BLURBS, POSTS, TRADES
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from tenantry.models import AbstractTenant
+
+PRODUCTS = 8
+PASSWORD = "demo"  # noqa: S105  (shown on every page)
+SPRING = datetime.date(2026, 3, 1)
+
+
+def mark_of(key: str) -> str:
+    """Return the mark of that tenant's rows, which nothing else can tell it by."""
+    salt = settings.DEMO_SEED.encode()
+    return hashlib.blake2b(key.encode(), key=salt, digest_size=5).hexdigest()
+
+
+def article_of(key: str, number: int) -> str:
+    """Return the article number of that tenant's product."""
+    return f"{mark_of(key)}-{number:02}"
+
+
+def seed_tenant(*, tenant: AbstractTenant, **_: Any) -> None:  # noqa: ANN401  (signal)
+    """Fill the active tenant; a receiver of `tenant_provisioned`."""
+    throw = dice(tenant.key)
+    with transaction.atomic():
+        User.objects.create(
+            username=tenant.key,
+            password=_password_hash(),
+            is_staff=True,
+            is_superuser=True,
+        )
+        _shop(tenant, throw).save(force_insert=True)
+        Product.objects.bulk_create(_products(tenant.key, throw))
+        Post.objects.bulk_create(_posts(throw))
+
+
+@cache
+def _password_hash() -> str:
+    """Hash the password once: hashing is slow by design."""
+    return make_password(PASSWORD)
+
+
+def _shop(tenant: AbstractTenant, throw: Random) -> Shop:
+    look = look_of(tenant.key)
+    return Shop(
+        name=tenant.name,
+        tagline=throw.choice(TRADES[trade_of(tenant.key)].taglines),
+        about=throw.choice(ABOUTS),
+        hue=look.hue,
+        second_hue=look.second_hue,
+        scheme=look.scheme,
+        layout=look.layout,
+        typeface=look.typeface,
+        mark=mark_of(tenant.key),
+    )
+
+
+def _products(key: str, throw: Random) -> list[Product]:
+    trade = TRADES[trade_of(key)]
+    adjectives = throw.sample(ADJECTIVES, PRODUCTS)
+    blurbs = throw.sample(BLURBS, PRODUCTS)
+    goods = throw.sample(range(len(trade.goods)), len(trade.goods))
+    first_mix = throw.randrange(MIXES)
+    backdrops = throw.sample(BACKDROPS, len(BACKDROPS))
+    return [
+        Product(
+            name=f"{adjectives[place]} {trade.goods[good]}",
+            blurb=blurbs[place],
+            price=Decimal(throw.randint(*trade.prices)) + throw.choice((0, Decimal("0.5"))),
+            article=article_of(key, place + 1),
+            glyph=trade.glyphs[good % len(trade.glyphs)],
+            backdrop=backdrops[place % len(backdrops)],
+            mix=(first_mix + place) % MIXES,
+        )
+        for place, good in enumerate((*goods, *goods)[:PRODUCTS])
+    ]
+
+
+def _posts(throw: Random) -> list[Post]:
+    return [
+        Post(
+            title=title,
+            body=body,
+            published=SPRING + datetime.timedelta(days=throw.randrange(150)),
+        )
+        for title, body in throw.sample(POSTS, 3)
+    ]

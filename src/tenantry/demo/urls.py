@@ -1,0 +1,13 @@
+"""What every tenant serves: its shop and its own admin."""
+
+from django.contrib import admin
+from django.urls import path
+
+from tenantry.demo.shop import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("products/<int:pk>/", views.product, name="product"),
+    path("basket/", views.basket, name="basket"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,130 @@
+"""Every error that tenantry raises.
+
+TenantryError
+├── NoActiveTenant           a tenant is needed and none is active
+├── WrongTenant              something of one tenant is used in another
+├── TenantNotFound           no such tenant in the catalog
+├── TenantUnavailable        the tenant exists and cannot be used in its state
+├── ActivationRefused        the active tenant cannot be changed just now
+├── LocationMissing          the tenant's schema, database or file is not there
+├── TooManyConnections       the limit on open tenant databases is reached
+├── NotSupported             this isolation or engine cannot do that
+├── InvalidIdentifier        a name that the engine would not take as it is
+└── LifecycleError           a step of provisioning, adopting or dropping failed
+    ├── KeyTaken             the key is in use, or was used by a dropped tenant
+    └── LifecycleBusy        another process is working on this tenant
+"""
+
+from __future__ import annotations
+
+
+class TenantryError(Exception):
+    """Root of all errors of this package. Do not raise directly."""
+
+
+class NoActiveTenant(TenantryError):
+    """A tenant is needed and none is active."""
+
+    def __init__(self, what: str = "This") -> None:
+        self.what = what
+        super().__init__(
+            f"{what} belongs to tenants, and no tenant is active. Activate one: "
+            f"`with override_tenant(tenant): ...`, or run the command as "
+            f"`manage.py tenants run --only KEY -- COMMAND`."
+        )
+
+
+class WrongTenant(TenantryError):
+    """Something of one tenant is used while another tenant, or none, is active."""
+
+    def __init__(self, what: str, *, belongs_to: str, active: str | None) -> None:
+        self.what = what
+        self.belongs_to = belongs_to
+        self.active = active
+        now = f"{active!r} is active" if active else "no tenant is active"
+        super().__init__(
+            f"{what} belongs to {belongs_to!r}, and {now}. "
+            f"Use it inside `with override_tenant(...)` of where it belongs, or fetch "
+            f"the object again in the active tenant."
+        )
+
+
+class TenantNotFound(TenantryError):
+    """No tenant of that key, host or slug is in the catalog."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"There is no tenant {what!r}. `manage.py tenants list` shows those there."
+        )
+
+
+class TenantUnavailable(TenantryError):
+    """The tenant exists and cannot be used in its present state."""
+
+    def __init__(self, key: str, state: str) -> None:
+        self.key = key
+        self.state = state
+        super().__init__(
+            f"Tenant {key!r} is {state}, not active. `manage.py tenants show {key}` "
+            f"says more."
+        )
+
+
+class ActivationRefused(TenantryError):
+    """The active tenant cannot be changed here: it would split a transaction."""
+
+
+class LocationMissing(TenantryError):
+    """The tenant's schema, database or file is not there."""
+
+    def __init__(self, key: str, location: str) -> None:
+        self.key = key
+        self.location = location
+        super().__init__(
+            f"Tenant {key!r} should live in {location!r}, which does not exist. "
+            f"Restore it from a backup, or remove the tenant: "
+            f"`manage.py tenants drop {key}`."
+        )
+
+
+class TooManyConnections(TenantryError):
+    """Every open tenant database is busy and the limit is a hard one."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"All {limit} tenant databases that this process may hold open are in a "
+            f"transaction. Raise OPTIONS['MAX_OPEN'] of the placement, or set "
+            f"OPTIONS['ON_LIMIT'] to 'exceed'."
+        )
+
+
+class NotSupported(TenantryError):
+    """This isolation or engine cannot do that; the message says what can."""
+
+
+class InvalidIdentifier(TenantryError):
+    """A name that the database engine would change, cut or misread."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"{name!r} cannot name a tenant's location: {reason}.")
+
+
+class LifecycleError(TenantryError):
+    """A step of provisioning, adopting or dropping a tenant failed."""
+
+    def __init__(self, key: str, step: str, reason: str, *, next_step: str) -> None:
+        self.key = key
+        self.step = step
+        super().__init__(f"Tenant {key!r}, step {step!r}: {reason}. {next_step}")
+
+
+class KeyTaken(LifecycleError):
+    """The key is in use, or was used by a tenant that has been dropped."""
+
+
+class LifecycleBusy(LifecycleError):
+    """Another process is at work on this tenant."""

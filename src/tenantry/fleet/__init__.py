@@ -1,0 +1,1 @@
+"""What is done to many tenants at once: chosen, run, migrated."""

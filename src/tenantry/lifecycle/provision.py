@@ -1,0 +1,239 @@
+"""Makes a tenant live, and removes it: in recorded steps, undone or resumed.
+
+Provisioning: `recorded` (the rows, in one transaction), `located` (schema, database or
+file, from the template), `seeded` (receivers of `tenant_provisioned`), then active. An
+error undoes what was done; a process that dies leaves a record, with which
+`resume(key)` finishes and `drop` removes. Dropping: `marked`, `removed`, then gone.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connections, transaction
+from django.utils import timezone
+
+from tenantry.catalog.models import State, UsedKey
+from tenantry.catalog.registry import registry
+from tenantry.context import override_tenant
+from tenantry.exceptions import KeyTaken, LifecycleError
+from tenantry.isolation import isolations
+from tenantry.lifecycle import journal
+from tenantry.lifecycle.actions import ADOPT, DROP, PROVISION
+from tenantry.lifecycle.adopt import finish as finish_adoption
+from tenantry.lifecycle.template import (
+    close_connection,
+    find_template,
+    migrate_from_zero,
+)
+from tenantry.signals import tenant_dropped, tenant_provisioned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tenantry.types import TenantRef
+
+
+def provision(
+    model: type[Any],
+    *,
+    domains: Sequence[str] = (),
+    **fields: Any,
+) -> Any:
+    """Make a new tenant, whole and routable, and return its row.
+
+    *domains* are hosts, the first of them primary. Raises `KeyTaken`,
+    `ValidationError`, `LifecycleError`; `RuntimeError` inside an atomic block, as what
+    is made here cannot be rolled back with it.
+    """
+    tenant = model(**{**fields, "state": State.PROVISIONING})
+    with override_tenant(None):
+        record_tenant(tenant, domains)
+        return finish(tenant)
+
+
+def record_tenant(tenant: Any, domains: Sequence[str]) -> None:
+    """Write the rows of a new tenant and the record of the work, all or nothing."""
+    domain_model = registry.domain_model
+    if domains and domain_model is None:
+        msg = "Domains need a model: set TENANTRY['DOMAIN_MODEL']."
+        raise ValidationError(msg)
+    announced = journal.announced(type(tenant), tenant.key, PROVISION, "recorded")
+    with announced, transaction.atomic(durable=True):
+        tenant.validate_constraints_for_new()
+        try:
+            tenant.save()
+            for number, host in enumerate(domains):
+                domain_model(tenant=tenant, host=host, is_primary=number == 0).save()
+        except IntegrityError as error:
+            raise KeyTaken(
+                tenant.key,
+                "record",
+                f"its slug, location or one of its domains is taken ({error})",
+                next_step="Choose another, or see `manage.py tenants list`.",
+            ) from error
+        journal.begin(tenant.key, PROVISION, "recorded")
+
+
+def finish(tenant: Any, *, fresh: bool = False) -> Any:
+    """Do the steps that follow the record; on an error undo all of them.
+
+    *fresh* begins with an empty location, for one left by a process that died.
+    """
+    ref, sender = tenant.ref, type(tenant)
+    try:
+        if fresh:
+            remove_location(ref)
+        with journal.recorded(sender, ref.key, PROVISION, "located"):
+            make_location(ref)
+        with (
+            journal.recorded(sender, ref.key, PROVISION, "seeded"),
+            override_tenant(ref),
+        ):
+            tenant_provisioned.send(sender=sender, tenant=tenant)
+        with (
+            journal.announced(sender, ref.key, PROVISION, "activated"),
+            transaction.atomic(),
+        ):
+            tenant.state = State.ACTIVE
+            tenant.save(update_fields=["state"])
+            journal.end(ref.key)
+    except BaseException:
+        undo(tenant)
+        raise
+    return tenant
+
+
+def make_location(ref: TenantRef) -> None:
+    """Make the tenant's schema, database or file, from the template if there is one."""
+    isolation = isolations[ref.placement]
+    template = find_template(isolation)
+    if template is not None:
+        isolation.create_from(ref, template)
+    else:
+        migrate_from_zero(isolation, ref)
+
+
+def remove_location(ref: TenantRef) -> None:
+    """Remove the tenant's schema, database or file."""
+    close_connection(ref)
+    isolations[ref.placement].destroy(ref)
+
+
+def undo(tenant: Any) -> None:
+    """Remove all that provisioning made; the key may be used again: it never lived."""
+    with override_tenant(None):
+        remove_location(tenant.ref)
+        with transaction.atomic():
+            remove_rows(tenant)
+            UsedKey.objects.filter(key=tenant.key).delete()
+            journal.end(tenant.key)
+
+
+def remove_rows(tenant: Any) -> None:
+    """Delete the tenant's row, and by it its domains."""
+    type(tenant)._base_manager.filter(pk=tenant.pk).update(state=State.DROPPING)
+    tenant.state = State.DROPPING
+    with suppress(type(tenant).DoesNotExist):
+        tenant.delete()
+
+
+def resume(key: str) -> Any:
+    """Finish what a process that died had begun on the tenant.
+
+    Returns the tenant, or None where the action was a drop. Raises `LifecycleBusy`,
+    and `LifecycleError` where nothing was left unfinished.
+    """
+    record = journal.take_over(key)
+    with override_tenant(None):
+        tenant = registry.tenant_model._base_manager.filter(key=key).first()
+        if record is None or tenant is None:
+            raise LifecycleError(
+                key,
+                "resume",
+                "nothing was left unfinished",
+                next_step="`manage.py tenants list` shows the tenants and their state.",
+            )
+        if record.action == DROP:
+            remove(tenant)
+            return None
+        if record.action == ADOPT:
+            return finish_adoption(tenant)
+        return finish(tenant, fresh=record.step != "seeded")
+
+
+def drop(tenant: Any) -> None:
+    """Remove the tenant and all its data, for good; its key is never used again.
+
+    Raises `LifecycleBusy` while another process is at work on it, and `RuntimeError`
+    inside an atomic block. Died half-way, it is finished by another call.
+    """
+    with override_tenant(None):
+        journal.take_over(tenant.key)
+        with (
+            journal.announced(type(tenant), tenant.key, DROP, "marked"),
+            transaction.atomic(durable=True),
+        ):
+            tenant.state = State.DROPPING
+            tenant.save(update_fields=["state"])
+            journal.end(tenant.key)
+            journal.begin(tenant.key, DROP, "marked")
+        remove(tenant)
+
+
+def remove(tenant: Any) -> None:
+    """Do the steps that follow the mark."""
+    key, sender = tenant.key, type(tenant)
+    with journal.recorded(sender, key, DROP, "removed"):
+        remove_location(tenant.ref)
+    with journal.announced(sender, key, DROP, "gone"), transaction.atomic():
+        remove_rows(tenant)
+        UsedKey.objects.update_or_create(
+            key=key, defaults={"dropped_at": timezone.now()}
+        )
+        journal.end(key)
+    tenant_dropped.send(sender=sender, key=key)
+
+
+def provision_many(
+    model: type[Any],
+    tenants: Iterable[dict[str, Any]],
+    *,
+    jobs: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Any]:
+    """Provision several tenants, each as `provision` does, *jobs* at a time.
+
+    Returns them in order. The first error ends the run when those begun are done;
+    tenants made until then stay.
+    """
+    wanted = list(tenants)
+    made: list[Any] = []
+
+    def one(facts: dict[str, Any]) -> Any:
+        return provision(model, **facts)
+
+    def note(tenant: Any) -> None:
+        made.append(tenant)
+        if on_progress is not None:
+            on_progress(len(made), len(wanted))
+
+    if jobs == 1:
+        for facts in wanted:
+            note(one(facts))
+        return made
+    with ThreadPoolExecutor(jobs) as executor:
+        futures = [executor.submit(one, facts) for facts in wanted]
+        try:
+            for future in futures:
+                note(future.result())
+        except BaseException:
+            executor.shutdown(cancel_futures=True)
+            raise
+        finally:
+            for _ in range(jobs):
+                executor.submit(connections.close_all)
+    return made

@@ -1,0 +1,122 @@
+"""The template of a placement: an empty migrated tenant, made once for each state of
+the project's migrations and kept for every tenant to be copied from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import uuid
+
+from django.core.management import call_command
+from django.db import IntegrityError, connections, transaction
+from django.db.migrations.loader import MigrationLoader
+
+from tenantry.catalog.models import StoredTemplate
+from tenantry.conf import conf
+from tenantry.connections import TenantConnections
+from tenantry.context import override_tenant
+from tenantry.isolation import Isolation, Template
+from tenantry.types import TenantRef
+
+logger = logging.getLogger("tenantry")
+_lock = threading.Lock()
+_ready: dict[tuple[str, str], Template] = {}
+conf.on_change(_ready.clear)
+
+
+def template_digest(isolation: Isolation) -> str:
+    """Return what the template depends on: apps, migrations, isolation and engine."""
+    leaves = sorted(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
+    facts = (isolation.name, isolation.engine, sorted(conf.tenant_apps), leaves)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+_digests: dict[str, str] = {}
+conf.on_change(_digests.clear)
+
+
+def find_template(isolation: Isolation) -> Template | None:
+    """Return the placement's template, made now if it is not there.
+
+    None where it cannot be made here (no pg_dump): tenants are then migrated one by
+    one, and the log says so.
+    """
+    alias = isolation.placement.alias
+    with _lock:
+        if alias not in _digests:
+            _digests[alias] = template_digest(isolation)
+        digest = _digests[alias]
+        if (alias, digest) in _ready:
+            return _ready[alias, digest]
+        template = _stored(isolation, digest) or _make(isolation, digest)
+        if template is not None:
+            _ready[alias, digest] = template
+        return template
+
+
+def _stored(isolation: Isolation, digest: str) -> Template | None:
+    with override_tenant(None):
+        row = StoredTemplate.objects.filter(
+            placement=isolation.placement.alias, digest=digest
+        ).first()
+    if row is None:
+        return None
+    template = Template(token=row.token, sql=row.sql)
+    if isolation.template_is_there(template):
+        return template
+    with override_tenant(None):
+        row.delete()
+    return None
+
+
+def _make(isolation: Isolation, digest: str) -> Template | None:
+    ref = isolation.template_ref(uuid.uuid4().hex[:16])
+    kept = False
+    try:
+        migrate_from_zero(isolation, ref)
+        template = isolation.capture(ref)
+        if template is None:
+            logger.warning(
+                "Placement %r has no template (no pg_dump here, or objects that cannot "
+                "be copied): each new tenant is migrated from zero.",
+                isolation.placement.alias,
+            )
+            return None
+        kept = not template.sql
+        return _store(isolation, digest, template)
+    finally:
+        if not kept:
+            isolation.destroy(ref)
+
+
+def _store(isolation: Isolation, digest: str, template: Template) -> Template:
+    """Keep the template; of two made at once, the first stays and serves both."""
+    alias = isolation.placement.alias
+    try:
+        with override_tenant(None), transaction.atomic():
+            StoredTemplate.objects.create(
+                placement=alias, digest=digest, token=template.token, sql=template.sql
+            )
+    except IntegrityError:
+        stored = _stored(isolation, digest)
+        if stored is not None:
+            return stored
+    return template
+
+
+def migrate_from_zero(isolation: Isolation, ref: TenantRef) -> None:
+    """Make the location and migrate it, as plain Django migrates a database."""
+    isolation.create_empty(ref)
+    try:
+        with override_tenant(ref):
+            call_command("migrate", interactive=False, verbosity=0)
+    finally:
+        close_connection(ref)
+
+
+def close_connection(ref: TenantRef) -> None:
+    """Close this thread's own connection to the tenant's database, if it has one."""
+    assert isinstance(connections, TenantConnections)  # noqa: S101  (for the type)
+    connections.forget(ref)

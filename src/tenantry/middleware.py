@@ -1,0 +1,179 @@
+"""`TenantMiddleware`: finds the request's tenant and makes it the active one."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.core.exceptions import SynchronousOnlyOperation
+from django.http import HttpResponsePermanentRedirect
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+
+from tenantry.catalog.models import State
+from tenantry.conf import conf
+from tenantry.context import keep_tenant, keep_tenant_async, override_tenant
+from tenantry.routing.chain import is_exempt, resolve
+from tenantry.routing.prefix import keep_cookies_within, move_into_prefix, script_prefix
+from tenantry.routing.resolvers import SHARED, Resolution
+from tenantry.signals import tenant_resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+    from django.urls import URLResolver
+
+    from tenantry.types import TenantRef
+
+__all__ = ["TenantMiddleware"]
+
+SAFE_METHODS = ("GET", "HEAD")
+PERMANENT_SAME_METHOD = 308
+
+
+class TenantMiddleware:
+    """Sets `request.tenant` and makes it active for the request; put it first.
+
+    One class for sync and async. Streaming responses keep their tenant while they are
+    sent. Imports the URLconfs when it is made, with no tenant active: QuerySets at
+    class level of forms and views would else be bound to the first request's tenant.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+        with override_tenant(None):
+            for urlconf in {conf.root_urlconf, conf.shared_urlconf} - {None}:
+                import_whole(get_resolver(urlconf))
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Answer the request in its tenant."""
+        if self.is_async:
+            return self.__acall__(request)
+        found = self.find(request)
+        if not isinstance(found, Resolution):
+            return found
+        with in_force(request, found):
+            return finish(request, self.get_response(request), found)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request in its tenant, asynchronously."""
+        try:
+            found = self.find(request)
+        except SynchronousOnlyOperation:
+            # Not in memory: ask the database, where that may block.
+            found = await sync_to_async(self.find)(request)
+        if not isinstance(found, Resolution):
+            return found
+        with in_force(request, found):
+            response: Awaitable[HttpResponseBase] = self.get_response(request)
+            return finish(request, await response, found)
+
+    def find(self, request: HttpRequest) -> Resolution | HttpResponseBase:
+        """Return what the request means, or the answer where it cannot be served."""
+        if is_exempt(request):
+            return SHARED
+        found = resolve(request)
+        if found is None:
+            return self.answer(conf.not_found_view, request)
+        if found.tenant is None:
+            return found
+        if found.tenant.state != State.ACTIVE:
+            instance = found.tenant.instance()
+            return self.answer(conf.unavailable_view, request, instance)
+        return redirect(request, found) or found
+
+    def answer(self, view: str, request: HttpRequest, *args: Any) -> HttpResponseBase:
+        """Return what the project's view says, with no tenant active."""
+        request.tenant = None  # type: ignore[attr-defined]
+        with override_tenant(None):
+            response: HttpResponseBase = import_string(view)(request, *args)
+            return response
+
+
+@contextmanager
+def in_force(request: HttpRequest, found: Resolution) -> Iterator[None]:
+    """Make what was found active, on the request and in the context."""
+    entry = found.tenant
+    if entry is None:
+        request.tenant = None  # type: ignore[attr-defined]
+        if conf.shared_urlconf:
+            request.urlconf = conf.shared_urlconf
+        with override_tenant(None):
+            yield
+        return
+    request.tenant = entry.instance()  # type: ignore[attr-defined]
+    if found.prefix:
+        move_into_prefix(request, found.prefix)
+    with block(entry.ref, request.META["SCRIPT_NAME"] if found.prefix else ""):
+        if tenant_resolved.receivers:
+            tenant_resolved.send(
+                sender=TenantMiddleware,
+                request=request,
+                tenant=request.tenant,  # type: ignore[attr-defined]
+            )
+        yield
+
+
+@contextmanager
+def block(ref: TenantRef, prefix: str) -> Iterator[None]:
+    """Make the tenant active, and its path prefix in force where it has one."""
+    with ExitStack() as stack:
+        stack.enter_context(override_tenant(ref))
+        if prefix:
+            stack.enter_context(script_prefix(prefix))
+        yield
+
+
+def finish(request: HttpRequest, response: Any, found: Resolution) -> Any:
+    """Let the response keep its tenant while it is streamed, its cookies within it."""
+    if found.tenant is None:
+        return response
+    prefix = request.META["SCRIPT_NAME"] if found.prefix else ""
+    if prefix:
+        keep_cookies_within(response, prefix)
+    if response.streaming and getattr(response, "file_to_stream", None) is None:
+        keep = keep_tenant_async if response.is_async else keep_tenant
+        response.streaming_content = keep(
+            response.streaming_content, partial(block, found.tenant.ref, prefix)
+        )
+    return response
+
+
+def redirect(request: HttpRequest, found: Resolution) -> HttpResponseBase | None:
+    """Return a redirect to the primary domain, or to the prefix with its slash."""
+    if found.prefix and request.path_info == found.prefix:
+        query = request.META.get("QUERY_STRING")
+        target = request.path + "/" + (f"?{query}" if query else "")
+        return _permanent(request, target)
+    if found.primary is None or not conf.redirect_to_primary:
+        return None
+    host, prefix = found.primary
+    port = request.get_port()
+    if port not in ("80", "443"):
+        host = f"{host}:{port}"
+    path = request.get_full_path().removeprefix(found.prefix)
+    return _permanent(request, f"{request.scheme}://{host}{prefix}{path}")
+
+
+def _permanent(request: HttpRequest, target: str) -> HttpResponseBase:
+    response = HttpResponsePermanentRedirect(target)
+    if request.method not in SAFE_METHODS:
+        response.status_code = PERMANENT_SAME_METHOD
+    return response
+
+
+def import_whole(resolver: URLResolver) -> None:
+    """Import a URLconf and all that it includes."""
+    for pattern in resolver.url_patterns:
+        if hasattr(pattern, "url_patterns"):
+            import_whole(pattern)

@@ -1,0 +1,171 @@
+"""`AbstractTenant` and `AbstractDomain`: what a project's own models inherit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import models
+
+from tenantry.catalog.models import (
+    CatalogVersion,
+    DomainRow,
+    LifecycleRecord,
+    State,
+    StoredTemplate,
+    TenantRow,
+    UsedKey,
+)
+from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
+from tenantry.catalog.registry import Entry
+from tenantry.conf import conf
+from tenantry.exceptions import LifecycleError
+from tenantry.lifecycle import provision as lifecycle
+from tenantry.routing.absolute import absolute_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+__all__ = [
+    "AbstractDomain",
+    "AbstractTenant",
+    "CatalogVersion",
+    "LifecycleRecord",
+    "State",
+    "StoredTemplate",
+    "TenantManager",
+    "UsedKey",
+]
+
+T = TypeVar("T", bound="AbstractTenant")
+
+
+class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: ignore[misc]
+    """Tenants, and the act that makes them live."""
+
+    def provision(
+        self,
+        *,
+        key: str,
+        domains: Sequence[str] = (),
+        **fields: Any,
+    ) -> Any:
+        """Make a new tenant, whole and routable, and return its row.
+
+        *domains* are hosts, the first of them primary; other keyword arguments are
+        fields of the tenant model. On an error nothing is left.
+
+        Raises `KeyTaken` where key, slug or domain is in use, or the key was;
+        `ValidationError` for values that cannot be; `RuntimeError` inside `atomic`.
+        """
+        return lifecycle.provision(self.model, key=key, domains=domains, **fields)
+
+    def provision_many(
+        self,
+        tenants: Iterable[dict[str, Any]],
+        *,
+        jobs: int = 1,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[Any]:
+        """Provision several tenants, given as keyword arguments of `provision`.
+
+        *jobs* of them at a time; *on_progress* is called with how many are done and
+        how many there are. Tenants made before an error stay.
+        """
+        return lifecycle.provision_many(
+            self.model, tenants, jobs=jobs, on_progress=on_progress
+        )
+
+
+class AbstractTenant(TenantRow):
+    """A customer's separate Django. `class Tenant(AbstractTenant): pass` is complete.
+
+    Saving writes a row; `Tenant.objects.provision(...)` makes a live tenant, and
+    `tenant.drop(confirm=key)` removes it with all its data.
+    """
+
+    objects = TenantManager()
+
+    class Meta(TenantRow.Meta):
+        abstract = True
+
+    def drop(self, *, confirm: str) -> None:
+        """Remove the tenant and all its data, for good; the key is never used again.
+
+        *confirm* is the tenant's key. Raises `LifecycleError` where it is another,
+        `LifecycleBusy` while another process is at work on the tenant, and
+        `RuntimeError` inside `atomic`.
+        """
+        if confirm != self.key:
+            raise LifecycleError(
+                self.key,
+                "confirm",
+                f"drop was confirmed with {confirm!r}",
+                next_step=f"Pass confirm={self.key!r} to remove all its data.",
+            )
+        lifecycle.drop(self)
+
+    def url(self, path_or_name: str = "/", *args: Any, **kwargs: Any) -> str:
+        """Return an absolute URL of this tenant: of a path (`/x`), or of a URL name.
+
+        Works anywhere: in tasks, mails and the shell. Raises `NotSupported` where no
+        resolver gives the tenant an address, and `NoReverseMatch`.
+        """
+        return absolute_url(Entry(self), path_or_name, *args, **kwargs)
+
+    def validate_constraints_for_new(self) -> None:
+        """Raise `ValidationError` where the row could not be made, before it is."""
+        self.complete()
+        self.full_clean(exclude=["key"] if self.key_is_used() else None)
+
+    def key_is_used(self) -> bool:
+        """Whether the key is, or was, a tenant's."""
+        return UsedKey.objects.filter(key=self.key).exists()
+
+
+class AbstractDomain(DomainRow):
+    """A host by which a tenant is reached, stored in its one normalized form.
+
+    `class Domain(AbstractDomain): pass` is complete. Of a tenant's domains at most one
+    is primary; the first becomes it by itself.
+    """
+
+    tenant = models.ForeignKey(
+        conf.tenant_model or "tenantry.Tenant",
+        on_delete=models.CASCADE,
+        related_name="domains",
+    )
+
+    objects = CatalogQuerySet.as_manager()
+
+    class Meta(DomainRow.Meta):
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row, validated; making it primary makes the others not so.
+
+        Raises `ValidationError` for what is not a host.
+        """
+        self.full_clean(validate_unique=False, validate_constraints=False)
+        siblings = type(self)._base_manager.filter(tenant_id=self.tenant_id)
+        siblings = siblings.exclude(pk=self.pk)
+        if not self.is_primary and not siblings.filter(is_primary=True).exists():
+            self.is_primary = True
+        if self.is_primary:
+            siblings.filter(is_primary=True).update(is_primary=False)
+        super().save(*args, **kwargs)
+
+
+def refuse_plain_delete(instance: Any, **_: object) -> None:
+    """Raise unless the tenant is being dropped: a row alone must not go.
+
+    Receives `pre_delete` of the tenant model, so that QuerySets and the admin are
+    refused as well.
+    """
+    if instance.state != State.DROPPING:
+        raise LifecycleError(
+            instance.key,
+            "delete",
+            "deleting its row would leave its data behind, reachable by nobody",
+            next_step=f"Use `tenant.drop(confirm={instance.key!r})` or "
+            f"`manage.py tenants drop {instance.key}`.",
+        )

@@ -1,0 +1,319 @@
+"""Every place where we substitute something of Django's, one function each.
+
+Django asks the router in most places, and there the guards are ordinary router code.
+What it does without asking is wrapped here. Each seam calls Django's own code and adds
+a check or a tenant; `tests/test_seams.py` fails where Django changes one of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model, QuerySet, deletion, expressions, query
+from django.db.models.fields import related_lookups
+from django.db.models.manager import BaseManager
+from django.db.models.sql.query import Query
+from django.http import request as http_request
+
+from tenantry import guards
+from tenantry.connections import TenantConnections
+from tenantry.context import ACTIVE, bind_tenant, override_tenant
+from tenantry.routing.chain import leads_to_tenant
+from tenantry.types import LABEL_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SEAMS: list[Callable[[], None]] = []
+INSTALLED = "_tenantry_original"
+
+
+def seam(install: Callable[[], None]) -> Callable[[], None]:
+    """Register a function that substitutes something of Django's."""
+    SEAMS.append(install)
+    return install
+
+
+def install() -> None:
+    """Substitute all of them, once."""
+    if not isinstance(connections, TenantConnections):
+        for each in SEAMS:
+            each()
+
+
+def wrap(owner: Any, name: str, around: Callable[..., Any]) -> None:
+    """Replace `owner.name` by `around(original, *args, **kwargs)`."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return around(original, *args, **kwargs)
+
+    setattr(wrapper, INSTALLED, original)
+    setattr(owner, name, wrapper)
+
+
+@seam
+def connections_follow_the_context() -> None:
+    """`connections` is imported by name everywhere: its class changes, not it."""
+    connections.__class__ = TenantConnections
+
+
+@seam
+def querysets_are_bound() -> None:
+    """A QuerySet remembers the tenant it was made in, as a hint for the router.
+
+    Not by pinning `_db`: Django asks the router only where `_db` is empty.
+    """
+    for cls in (QuerySet, query.RawQuerySet):
+        _bind_at_init(cls)
+
+
+def _bind_at_init(cls: Any) -> None:
+    original = cls.__init__
+
+    @functools.wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        tenant = ACTIVE.get()
+        hints = self._hints
+        if tenant is not None and guards.HINT not in hints:
+            self._hints = {**hints, guards.HINT: tenant.label}
+
+    setattr(init, INSTALLED, original)
+    cls.__init__ = init
+
+
+@seam
+def aliases_given_by_hand_are_resolved() -> None:
+    """`using("default")` on a tenant model is the active tenant, or an error."""
+    for cls in (QuerySet, query.RawQuerySet, BaseManager):
+        _resolve_db(cls)
+
+
+def _resolve_db(cls: Any) -> None:
+    original = cls.db.fget
+
+    @functools.wraps(original)
+    def db(self: Any) -> str:
+        if self._db is None:
+            return original(self)
+        if self._hints:
+            guards.require_hints(self.model, self._hints)
+        return guards.resolve_alias(self.model, self._db)
+
+    setattr(db, INSTALLED, original)
+    cls.db = property(db)
+
+
+@seam
+def statements_are_compiled_for_their_tenant() -> None:
+    """The last gate before SQL: whatever chose the alias, the model must allow it."""
+
+    def get_compiler(
+        original: Any,
+        self: Any,
+        using: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        if using is not None and self.model is not None:
+            using = guards.resolve_alias(self.model, using)
+        return original(self, using, *args, **kwargs)
+
+    wrap(Query, "get_compiler", get_compiler)
+
+
+@seam
+def objects_are_saved_where_they_belong() -> None:
+    """`save(using=...)` and fixtures name an alias, so the router is not asked."""
+
+    def save_base(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        guards.require_object(self)
+        using = kwargs.get("using")
+        if using is not None:
+            kwargs["using"] = guards.resolve_alias(type(self), using)
+        return original(self, *args, **kwargs)
+
+    wrap(Model, "save_base", save_base)
+
+
+@seam
+def objects_are_deleted_where_they_belong() -> None:
+    """`delete(using=...)` names an alias as well."""
+
+    def init(
+        original: Any, self: Any, using: str, origin: Any = None, **kwargs: Any
+    ) -> None:
+        model = getattr(origin, "model", None) or type(origin)
+        if isinstance(origin, Model):
+            guards.require_object(origin)
+        if hasattr(model, "_meta"):
+            using = guards.resolve_alias(model, using)
+        original(self, using=using, origin=origin, **kwargs)
+
+    wrap(deletion.Collector, "__init__", init)
+
+
+@seam
+def objects_used_as_values_are_checked() -> None:
+    """`filter(author=a)`, `update(author=a)`: only `a.pk` reaches the database."""
+
+    def get_normalized_value(original: Any, value: Any, lhs: Any) -> Any:
+        if isinstance(value, Model):
+            guards.require_object(value)
+        return original(value, lhs)
+
+    def prepare_database_save(original: Any, self: Any, field: Any) -> Any:
+        guards.require_object(self)
+        return original(self, field)
+
+    wrap(related_lookups, "get_normalized_value", get_normalized_value)
+    wrap(Model, "prepare_database_save", prepare_database_save)
+
+
+@seam
+def objects_given_to_querysets_are_checked() -> None:
+    """`contains(obj)`, `bulk_update(objs)`, `bulk_create(objs)` send bare keys."""
+
+    def contains(original: Any, self: Any, obj: Any) -> Any:
+        guards.require_object(obj)
+        return original(self, obj)
+
+    def bulk(original: Any, self: Any, objs: Any, *args: Any, **kwargs: Any) -> Any:
+        objs = tuple(objs)
+        guards.require_objects(objs)
+        return original(self, objs, *args, **kwargs)
+
+    wrap(QuerySet, "contains", contains)
+    wrap(QuerySet, "bulk_update", bulk)
+    wrap(QuerySet, "bulk_create", bulk)
+
+
+@seam
+def querysets_used_as_values_are_checked() -> None:
+    """A subquery or a union is made of another QuerySet's bare SQL."""
+
+    def same_tenant(querysets: Any) -> None:
+        for each in querysets:
+            if isinstance(each, QuerySet):
+                guards.require_hints(each.model, each._hints)  # noqa: SLF001
+
+    def resolve_expression(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        same_tenant([self])
+        return original(self, *args, **kwargs)
+
+    def subquery(original: Any, self: Any, queryset: Any, **kwargs: Any) -> None:
+        same_tenant([queryset])
+        original(self, queryset, **kwargs)
+
+    def combine(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        same_tenant([self, *args])
+        return original(self, *args, **kwargs)
+
+    wrap(QuerySet, "resolve_expression", resolve_expression)
+    wrap(expressions.Subquery, "__init__", subquery)
+    wrap(QuerySet, "_combinator_query", combine)
+    wrap(QuerySet, "_merge_sanity_check", combine)
+
+
+@seam
+def prefetched_objects_are_checked() -> None:
+    """Django shows the router the first of the objects only."""
+
+    def prefetch(original: Any, instances: Any, *args: Any, **kwargs: Any) -> Any:
+        guards.require_objects(instances)
+        return original(instances, *args, **kwargs)
+
+    wrap(query, "prefetch_one_level", prefetch)
+
+
+class _Entered(threading.local):
+    """The atomic blocks this thread is in, each with the tenant it was entered in."""
+
+    def __init__(self) -> None:
+        self.blocks: list[tuple[Any, Any]] = []
+
+
+@seam
+def atomic_stays_with_its_connection() -> None:
+    """`Atomic` asks for its connection again when it is left: as when entered."""
+    entered = _Entered()
+
+    def enter(original: Any, self: Any) -> None:
+        original(self)
+        entered.blocks.append((self, ACTIVE.get()))
+
+    def leave(original: Any, self: Any, *error: Any) -> Any:
+        blocks = entered.blocks
+        mine = next(i for i in reversed(range(len(blocks))) if blocks[i][0] is self)
+        _, tenant = blocks.pop(mine)
+        if ACTIVE.get() is tenant:
+            return original(self, *error)
+        with override_tenant(tenant):
+            return original(self, *error)
+
+    wrap(transaction.Atomic, "__enter__", enter)
+    wrap(transaction.Atomic, "__exit__", leave)
+
+
+@seam
+def callbacks_keep_their_tenant() -> None:
+    """`on_commit` callbacks run in the tenant they were registered in."""
+
+    def on_commit(
+        original: Any,
+        self: Any,
+        func: Any,
+        robust: bool = False,  # noqa: FBT001, FBT002
+    ) -> Any:
+        if callable(func):
+            func = bind_tenant(func)
+        return original(self, func, robust)
+
+    wrap(BaseDatabaseWrapper, "on_commit", on_commit)
+
+
+@seam
+def allowed_hosts_follow_the_catalog() -> None:
+    """A host that leads to a tenant is allowed, beside those of ALLOWED_HOSTS."""
+
+    def validate_host(original: Any, host: str, allowed_hosts: Any) -> bool:
+        return original(host, allowed_hosts) or leads_to_tenant(host)
+
+    wrap(http_request, "validate_host", validate_host)
+
+
+class _RecentLabels(dict[str, Any]):
+    """Content types by alias, of the most recent tenants only."""
+
+    most = 256
+
+    def __setitem__(self, alias: str, value: Any) -> None:
+        super().__setitem__(alias, value)
+        self._shrink()
+
+    def setdefault(self, alias: str, default: Any = None) -> Any:
+        """Return the content types of the alias, dropping those of the oldest."""
+        found = super().setdefault(alias, default)
+        self._shrink()
+        return found
+
+    def _shrink(self) -> None:
+        if len(self) > self.most:
+            labels = [label for label in list(self) if label.startswith(LABEL_PREFIX)]
+            for label in labels[: len(self) - self.most]:
+                self.pop(label, None)
+
+
+@seam
+def content_types_are_not_kept_for_ever() -> None:
+    """Their cache is keyed by alias, thus by tenant, and has no bound of its own."""
+    if apps.is_installed("django.contrib.contenttypes"):
+        manager = apps.get_model("contenttypes", "ContentType").objects
+        manager._cache = _RecentLabels()

@@ -1,0 +1,51 @@
+"""The values that every floor passes around; nothing here touches a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from tenantry.models import AbstractTenant
+
+    class TenantRequest(HttpRequest):
+        """A request that `TenantMiddleware` has seen, for annotations of views."""
+
+        tenant: AbstractTenant | None
+
+
+LABEL_PREFIX = "tenant:"
+SHARED_ALIAS = "tenantry:shared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRef:
+    """What the machinery needs to know of a tenant: a frozen, hashable value.
+
+    `label` is the tenant's database alias, stamped on every object read from it.
+    """
+
+    key: str
+    placement: str = "default"
+    location: str
+    kind: str = "default"
+    label: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive the label once: it is read at every query."""
+        object.__setattr__(self, "label", LABEL_PREFIX + self.key)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+@runtime_checkable
+class HasRef(Protocol):
+    """Anything that stands for a tenant: a row of the tenant model, for one."""
+
+    @property
+    def ref(self) -> TenantRef:
+        """The frozen value of this tenant."""
+        ...
