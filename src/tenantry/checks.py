@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's name)
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS
 
+from tenantry.catalog.models import DomainRow, TenantRow
 from tenantry.conf import Problem, conf, is_reserved_alias
 from tenantry.isolation import isolations
-from tenantry.models import AbstractDomain, AbstractTenant
 from tenantry.routing.chain import chain
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DOCS = "https://django-tenantry.readthedocs.io/reference/checks/"
 MIDDLEWARE = "tenantry.middleware.TenantMiddleware"
+BASES = {TenantRow: "AbstractTenant", DomainRow: "AbstractDomain"}
 ROUTER = "tenantry.routers.TenantRouter"
 DATABASE_SESSIONS = (
     "django.contrib.sessions.backends.db",
@@ -110,7 +112,7 @@ def _needs_tenant(name: str) -> bool:
         "django.contrib.redirects.middleware.RedirectFallbackMiddleware": "redirects",
         "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware": "flatpages",
     }
-    return conf.in_tenants(needs.get(name, ""))
+    return bool(conf.in_tenants(needs.get(name, "")))
 
 
 def _apps() -> Iterator[Problem]:
@@ -164,6 +166,16 @@ def _placements() -> Iterator[Problem]:
                 f"There are: {', '.join(conf.databases)}.",
             )
             continue
+        if isolation.database != DEFAULT_DB_ALIAS and not (
+            isolation.supports_remote_shared
+        ):
+            yield Problem(
+                "E032",
+                f"Placement {isolation.placement.alias!r} is on "
+                f"{isolation.database!r}, and {type(isolation).__name__} needs the "
+                "shared tables on the same database.",
+                f"Set its DATABASE to {DEFAULT_DB_ALIAS!r}.",
+            )
         yield from isolation.problems()
 
 
@@ -202,16 +214,18 @@ def _resolvers() -> Iterator[Problem]:
 
 
 def _tenant_model() -> Iterator[Problem]:
-    yield from _model("TENANT_MODEL", conf.tenant_model, AbstractTenant, "E023")
+    yield from _model("TENANT_MODEL", conf.tenant_model, base=TenantRow, code="E023")
 
 
 def _domain_model() -> Iterator[Problem]:
     if conf.domain_model:
-        yield from _model("DOMAIN_MODEL", conf.domain_model, AbstractDomain, "E024")
+        yield from _model(
+            "DOMAIN_MODEL", conf.domain_model, base=DomainRow, code="E024"
+        )
 
 
 def _model(
-    option: str, name: str | None, base: type[Any], code: str
+    option: str, name: str | None, *, base: type[Any], code: str
 ) -> Iterator[Problem]:
     try:
         model = apps.get_model(name or "")
@@ -226,8 +240,8 @@ def _model(
     if not issubclass(model, base):
         yield Problem(
             code,
-            f"TENANTRY[{option!r}] is {name!r}, which is not an {base.__name__}.",
-            f"Let it inherit tenantry.models.{base.__name__}.",
+            f"TENANTRY[{option!r}] is {name!r}, which does not inherit {BASES[base]}.",
+            f"Let it inherit tenantry.models.{BASES[base]}.",
         )
     if conf.in_tenants(label) or not conf.in_shared(label):
         yield Problem(
@@ -238,7 +252,7 @@ def _model(
 
 
 def _sessions() -> Iterator[Problem]:
-    """Sessions and users must be on the same side, or a user id means another person."""
+    """Sessions and users belong on one side, or a user id is another person's."""
     if not apps.is_installed("django.contrib.sessions"):
         return
     if conf.session_engine not in DATABASE_SESSIONS:

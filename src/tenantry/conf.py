@@ -65,7 +65,9 @@ OPTIONS: dict[str, Option] = {
         "Keys and slugs that no tenant may take.",
     ),
     "REDIRECT_TO_PRIMARY": Option(
-        bool, False, "Redirect a tenant's other domains to its primary one."
+        bool,
+        default=False,
+        text="Redirect a tenant's other domains to its primary one.",
     ),
     "NOT_FOUND_VIEW": Option(
         str,

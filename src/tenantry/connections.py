@@ -11,7 +11,7 @@ import functools
 import threading
 import weakref
 from collections import OrderedDict
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import DEFAULT_DB_ALIAS, ConnectionHandler, load_backend
@@ -23,9 +23,11 @@ from tenantry.exceptions import (
     TooManyConnections,
     WrongTenant,
 )
-from tenantry.isolation.database import DatabaseIsolation
 from tenantry.isolation.handler import isolations
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS, TenantRef
+
+if TYPE_CHECKING:
+    from tenantry.isolation.database import DatabaseIsolation
 
 OPEN_TENANTS = "tenantry_open"
 
@@ -33,7 +35,8 @@ OPEN_TENANTS = "tenantry_open"
 class OwnDatabase(BaseDatabaseWrapper):
     """Mixin of an engine's wrapper: the connection to one tenant's own database."""
 
-    tenant: TenantRef
+    owner: TenantRef
+    Database: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -44,9 +47,9 @@ class OwnDatabase(BaseDatabaseWrapper):
         try:
             return super().get_new_connection(conn_params)
         except self.Database.Error as error:
-            if isolations[self.tenant.placement].exists(self.tenant):
+            if isolations[self.owner.placement].exists(self.owner):
                 raise
-            raise LocationMissing(self.tenant.key, self.tenant.location) from error
+            raise LocationMissing(self.owner.key, self.owner.location) from error
 
     def _prepare_cursor(self, cursor: Any) -> Any:
         prepared = super()._prepare_cursor(cursor)  # type: ignore[misc]
@@ -102,6 +105,8 @@ class TenantConnections(ConnectionHandler):
     that everyone who imported it before has it too.
     """
 
+    _connections: Any
+
     def __getitem__(self, alias: str) -> BaseDatabaseWrapper:
         tenant = ACTIVE.get()
         if alias == DEFAULT_DB_ALIAS:
@@ -155,7 +160,7 @@ class TenantConnections(ConnectionHandler):
     ) -> BaseDatabaseWrapper:
         opened = self.open_tenants
         wrapper = opened.get(tenant.label)
-        if wrapper is not None and wrapper.tenant == tenant:
+        if wrapper is not None and wrapper.owner == tenant:
             opened.move_to_end(tenant.label)
             return wrapper
         if wrapper is not None:
@@ -163,7 +168,7 @@ class TenantConnections(ConnectionHandler):
         self._make_room(opened, isolation)
         settings = isolation.wrapper_settings(tenant)
         made = own_wrapper(settings["ENGINE"])(settings, tenant.label)
-        made.tenant = tenant
+        made.owner = tenant
         opened[tenant.label] = made
         open_count.add(1)
         return made
@@ -243,6 +248,15 @@ class SharedConnection:
     def _shared(self, cursor: Any) -> Any:
         cursor.cursor.carry = self._wrapper.carried_when_shared
         return cursor
+
+
+def close_temporary() -> None:
+    """Close this thread's connections that are not persistent; for worker threads."""
+    from django.db import connections  # noqa: PLC0415  (patched when the app is ready)
+
+    for connection in connections.all(initialized_only=True):
+        if connection.settings_dict["CONN_MAX_AGE"] == 0:
+            connection.close()
 
 
 def refuse_in_transaction(_: TenantRef | None) -> None:

@@ -13,12 +13,14 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from tenantry.exceptions import NoActiveTenant
-from tenantry.types import HasRef, TenantRef
+from tenantry.types import TenantRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Token
     from types import TracebackType
+
+    from tenantry.types import HasRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,8 +75,9 @@ def as_ref(tenant: TenantRef | HasRef | str | None) -> TenantRef | None:
             msg = "Tenants can be named by key once Django's apps are ready."
             raise TypeError(msg)
         return Hooks.find_by_key(tenant)
-    if isinstance(tenant, HasRef):
-        return tenant.ref
+    ref: object = getattr(tenant, "ref", None)
+    if isinstance(ref, TenantRef):
+        return ref
     msg = f"Expected a tenant, its key, or None (shared); got {tenant!r}."
     raise TypeError(msg)
 
@@ -233,12 +236,12 @@ class keep_tenant:  # noqa: N801  (used as a function)
     def send(self, value: Any) -> Any:
         """Send a value into the generator, with its tenant active."""
         with self._block():
-            return self._iterator.send(value)  # type: ignore[attr-defined]
+            return self._iterator.send(value)
 
     def throw(self, error: BaseException) -> Any:
         """Raise an error inside the generator, with its tenant active."""
         with self._block():
-            return self._iterator.throw(error)  # type: ignore[attr-defined]
+            return self._iterator.throw(error)
 
     def close(self) -> None:
         """Close the inner iterator, with its tenant active."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpResponsePermanentRedirect
-from django.urls import get_resolver
+from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from tenantry.catalog.models import State
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
-    from django.urls import URLResolver
 
     from tenantry.types import TenantRef
 
@@ -76,7 +75,8 @@ class TenantMiddleware:
             return found
         with in_force(request, found):
             response: Awaitable[HttpResponseBase] = self.get_response(request)
-            return finish(request, await response, found)
+            finished: HttpResponseBase = finish(request, await response, found)
+            return finished
 
     def find(self, request: HttpRequest) -> Resolution | HttpResponseBase:
         """Return what the request means, or the answer where it cannot be served."""
@@ -175,5 +175,5 @@ def _permanent(request: HttpRequest, target: str) -> HttpResponseBase:
 def import_whole(resolver: URLResolver) -> None:
     """Import a URLconf and all that it includes."""
     for pattern in resolver.url_patterns:
-        if hasattr(pattern, "url_patterns"):
+        if isinstance(pattern, URLResolver):
             import_whole(pattern)

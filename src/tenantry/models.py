@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
+from django.http import HttpRequest
 
 from tenantry.catalog.models import (
     CatalogVersion,
@@ -33,6 +34,7 @@ __all__ = [
     "State",
     "StoredTemplate",
     "TenantManager",
+    "TenantRequest",
     "UsedKey",
 ]
 
@@ -120,6 +122,12 @@ class AbstractTenant(TenantRow):
     def key_is_used(self) -> bool:
         """Whether the key is, or was, a tenant's."""
         return UsedKey.objects.filter(key=self.key).exists()
+
+
+class TenantRequest(HttpRequest):
+    """A request that `TenantMiddleware` has seen, for annotations of views."""
+
+    tenant: AbstractTenant | None
 
 
 class AbstractDomain(DomainRow):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.db import connections, transaction
@@ -102,7 +102,7 @@ def _resolve_db(cls: Any) -> None:
     @functools.wraps(original)
     def db(self: Any) -> str:
         if self._db is None:
-            return original(self)
+            return cast("str", original(self))
         if self._hints:
             guards.require_hints(self.model, self._hints)
         return guards.resolve_alias(self.model, self._db)
@@ -202,7 +202,7 @@ def querysets_used_as_values_are_checked() -> None:
     def same_tenant(querysets: Any) -> None:
         for each in querysets:
             if isinstance(each, QuerySet):
-                guards.require_hints(each.model, each._hints)  # noqa: SLF001
+                guards.require_hints(each.model, cast("Any", each)._hints)
 
     def resolve_expression(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         same_tenant([self])
@@ -315,5 +315,5 @@ class _RecentLabels(dict[str, Any]):
 def content_types_are_not_kept_for_ever() -> None:
     """Their cache is keyed by alias, thus by tenant, and has no bound of its own."""
     if apps.is_installed("django.contrib.contenttypes"):
-        manager = apps.get_model("contenttypes", "ContentType").objects
+        manager: Any = apps.get_model("contenttypes", "ContentType").objects
         manager._cache = _RecentLabels()

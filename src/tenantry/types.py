@@ -3,18 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from tenantry.models import AbstractTenant
-
-    class TenantRequest(HttpRequest):
-        """A request that `TenantMiddleware` has seen, for annotations of views."""
-
-        tenant: AbstractTenant | None
-
+from typing import Protocol
 
 LABEL_PREFIX = "tenant:"
 SHARED_ALIAS = "tenantry:shared"
@@ -41,7 +30,6 @@ class TenantRef:
         return self.key
 
 
-@runtime_checkable
 class HasRef(Protocol):
     """Anything that stands for a tenant: a row of the tenant model, for one."""
 

@@ -2,6 +2,7 @@
 
 SECRET_KEY = "lint"
 USE_TZ = True
+ROOT_URLCONF = "tests.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -13,14 +13,15 @@ from tenantry.catalog.validators import (
     normalize_path,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class _NormalizedField(models.CharField):  # type: ignore[type-arg]
     """A CharField whose values are normalized on assignment to the database."""
 
-    @staticmethod
-    def normalize(value: str) -> str:
-        """Return the value's one form; raise `ValidationError`."""
-        raise TypeError(value)
+    normalize: Callable[[str], str]
+    """Returns the value's one form; raises `ValidationError`."""
 
     def to_python(self, value: Any) -> Any:
         """Return the one form, for forms and `full_clean`."""

@@ -75,6 +75,22 @@ class TenantRow(models.Model):
     def __str__(self) -> str:
         return self.name or self.key
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row, validated; a new key is taken for good.
+
+        Raises `ValidationError`, and `KeyTaken` for a key used before.
+        """
+        if not self._state.adding:
+            self.refuse_changes()
+            super().save(*args, **kwargs)
+            return
+        self.complete()
+        self.full_clean(validate_unique=False, validate_constraints=False)
+        with override_tenant(None), transaction.atomic():
+            self._take_key()
+            super().save(*args, **kwargs)
+        self.remember()
+
     @property
     def ref(self) -> TenantRef:
         """The frozen value that the context holds while this tenant is active."""
@@ -87,10 +103,14 @@ class TenantRow(models.Model):
 
     @classmethod
     def from_db(
-        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+        cls,
+        db: str | None,
+        field_names: Collection[str],
+        values: Collection[Any],
+        **kwargs: Any,
     ) -> Any:
         """Remember what must not change."""
-        instance = super().from_db(db, field_names, values)
+        instance = super().from_db(db, field_names, values, **kwargs)
         instance.remember()
         return instance
 
@@ -126,22 +146,6 @@ class TenantRow(models.Model):
                     f"{stored!r} and cannot become {getattr(self, name)!r}."
                 )
                 raise ValidationError(msg, code="permanent")
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write the row, validated; a new key is taken for good.
-
-        Raises `ValidationError`, and `KeyTaken` for a key used before.
-        """
-        if not self._state.adding:
-            self.refuse_changes()
-            super().save(*args, **kwargs)
-            return
-        self.complete()
-        self.full_clean(validate_unique=False, validate_constraints=False)
-        with override_tenant(None), transaction.atomic():
-            self._take_key()
-            super().save(*args, **kwargs)
-        self.remember()
 
     def _take_key(self) -> None:
         try:
@@ -194,6 +198,9 @@ class UsedKey(models.Model):
     class Meta:
         app_label = "tenantry"
 
+    def __str__(self) -> str:
+        return self.key
+
 
 class CatalogVersion(models.Model):
     """One row, raised by every change of the catalog, by which processes notice it."""
@@ -202,6 +209,9 @@ class CatalogVersion(models.Model):
 
     class Meta:
         app_label = "tenantry"
+
+    def __str__(self) -> str:
+        return str(self.version)
 
 
 class StoredTemplate(models.Model):
@@ -221,6 +231,9 @@ class StoredTemplate(models.Model):
             ),
         )
 
+    def __str__(self) -> str:
+        return f"{self.placement} {self.digest[:12]}"
+
 
 class LifecycleRecord(models.Model):
     """What is being done to a tenant, the last step done, and by which process."""
@@ -233,3 +246,6 @@ class LifecycleRecord(models.Model):
 
     class Meta:
         app_label = "tenantry"
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.key}: {self.step}"

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.apps import apps
@@ -140,17 +141,24 @@ class Registry:
 
     def by_host(self, host: str) -> tuple[HostEntry, ...]:
         """Return the tenants of a normalized host, the longest path prefix first."""
-        return self._find(self._hosts, "host", host, self._load_host) or ()
+        return (
+            self._find(
+                self._hosts, host, sort="host", load=lambda: self._load_host(host)
+            )
+            or ()
+        )
 
     def by_slug(self, slug: str) -> Entry | None:
         """Return the tenant of that slug."""
         return self._find(
-            self._slugs, "slug", slug, lambda: self._load_tenant(slug=slug)
+            self._slugs, slug, sort="slug", load=lambda: self._load_tenant(slug=slug)
         )
 
     def by_key(self, key: str) -> Entry | None:
         """Return the tenant of that key."""
-        return self._find(self._keys, "key", key, lambda: self._load_tenant(key=key))
+        return self._find(
+            self._keys, key, sort="key", load=lambda: self._load_tenant(key=key)
+        )
 
     def ref(self, key: str) -> TenantRef:
         """Return the tenant's value; raise `TenantNotFound`."""
@@ -162,11 +170,11 @@ class Registry:
     def primary_domain(self, key: str) -> tuple[str, str] | None:
         """Return host and path of the tenant's primary domain, if it has a domain."""
         return self._find(
-            self._primary, "primary", key, lambda: self._load_primary(key)
+            self._primary, key, sort="primary", load=lambda: self._load_primary(key)
         )
 
     def _find(
-        self, known: Bounded[V], sort: str, name: str, load: Callable[..., V | None]
+        self, known: Bounded[V], name: str, *, sort: str, load: Callable[[], V | None]
     ) -> V | None:
         self._look_for_changes()
         found = known.get(name)
@@ -177,7 +185,7 @@ class Registry:
             return None
         version = self._version
         with override_tenant(None):
-            loaded = load(name) if sort == "host" else load()
+            loaded = load()
         if version != self._version:
             return loaded
         if loaded is None:
@@ -246,6 +254,7 @@ class Registry:
         self._next_look = 0.0
 
 
+@lru_cache(maxsize=MOST)
 def normalized(host: str) -> str | None:
     """Return the host in its one form, or None where it is not a host at all."""
     try:

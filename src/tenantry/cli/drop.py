@@ -46,7 +46,9 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         drop(rows[ref.key])
 
     form = options["format"]
-    with output.Progress(command.stdout, len(tenants), "drop", form) as progress:
+    with output.Progress(
+        command.stdout, len(tenants), what="drop", form=form
+    ) as progress:
         steps = run([tenant.ref for tenant in tenants], action, watch=progress)
     output.finish(
         command.stdout, steps, form=form, verb="drop", again="drop --only {only}"

@@ -50,7 +50,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         output.rows(command.stdout, plan_rows(plan), form)
         return
     behind = len(plan.behind) + len(plan.unreadable)
-    with output.Progress(command.stdout, behind, "migrate", form) as progress:
+    with output.Progress(command.stdout, behind, what="migrate", form=form) as progress:
         steps = migrate_fleet(
             plan, jobs=options["jobs"], fake=options["fake"], watch=progress
         )

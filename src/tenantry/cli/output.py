@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.management.base import CommandError
 from tqdm import tqdm
@@ -43,7 +43,7 @@ def rows(out: OutputWrapper, found: Sequence[dict[str, Any]], form: str) -> None
 class Progress:
     """Shows how far a run is: a bar on a terminal, a line for each tenant elsewhere."""
 
-    def __init__(self, out: OutputWrapper, total: int, what: str, form: str) -> None:
+    def __init__(self, out: OutputWrapper, total: int, *, what: str, form: str) -> None:
         self._out = out
         self._form = form
         self._failed = 0
@@ -53,7 +53,7 @@ class Progress:
             else None
         )
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

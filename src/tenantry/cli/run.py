@@ -55,7 +55,9 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         if not alone:
             progress(step)
 
-    with output.Progress(command.stdout, len(tenants), name, form) as progress:
+    with output.Progress(
+        command.stdout, len(tenants), what=name, form=form
+    ) as progress:
         refs = [tenant.ref for tenant in tenants]
         steps = run(refs, action, jobs=options["jobs"], watch=watch)
     output.finish(
@@ -82,7 +84,7 @@ def run_command(
     parsed = vars(parser.parse_args(arguments))
     buffer = io.StringIO() if captured else None
     # The stream itself: a command's own wrapper adds the line ends that it wants.
-    stream = parent.stdout._out if buffer is None else buffer  # type: ignore[attr-defined]
+    stream: Any = parent.stdout._out if buffer is None else buffer  # noqa: SLF001
     target.stdout = OutputWrapper(stream)
     target.execute(*parsed.pop("args", ()), **{**parsed, "stdout": stream})
     return buffer.getvalue() if buffer is not None else None

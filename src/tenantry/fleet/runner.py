@@ -1,4 +1,4 @@
-"""Runs one action over many tenants, each with its tenant active; one engine for all."""
+"""Runs one action over many tenants, each active in turn; one engine for all."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections
-
+from tenantry.connections import close_temporary
 from tenantry.context import override_tenant
 
 if TYPE_CHECKING:
@@ -52,13 +51,12 @@ def run(
     """
     if jobs <= 1:
         return [_watched(_step(ref, action), watch) for ref in refs]
-    steps = []
+    steps: list[Step] = []
     with ThreadPoolExecutor(jobs, thread_name_prefix="tenantry") as executor:
         waiting: list[Future[Step]] = [
             executor.submit(_step_in_thread, ref, action) for ref in refs
         ]
-        for done in as_completed(waiting):
-            steps.append(_watched(done.result(), watch))
+        steps.extend(_watched(each.result(), watch) for each in as_completed(waiting))
     return steps
 
 
@@ -83,6 +81,4 @@ def _step_in_thread(ref: TenantRef, action: Action) -> Step:
     try:
         return _step(ref, action)
     finally:
-        for connection in connections.all(initialized_only=True):
-            if connection.settings_dict["CONN_MAX_AGE"] == 0:
-                connection.close()
+        close_temporary()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tenantry.conf import conf
 from tenantry.exceptions import NotSupported
@@ -74,7 +74,7 @@ class Isolation(ABC):
     @property
     def settings(self) -> dict[str, Any]:
         """Django's settings of the placement's database."""
-        return conf.databases[self.database]
+        return cast("dict[str, Any]", conf.databases[self.database])
 
     @property
     def engine(self) -> str:
@@ -138,6 +138,15 @@ class Isolation(ABC):
     def template_is_there(self, template: Template) -> bool:
         """Whether a stored template can still be copied."""
         return bool(template.sql)
+
+    def within_reach(self, tables: Sequence[str]) -> list[str]:
+        """Return which of the tables a tenant without them would find elsewhere.
+
+        Tables of tenant apps must not be where shared tables are: a tenant that lost
+        its own would read those.
+        """
+        del tables
+        return []
 
     @abstractmethod
     def applied_migrations(

@@ -53,7 +53,7 @@ class DatabaseIsolation(Isolation):
     @property
     def raises_on_limit(self) -> bool:
         """Whether to raise, not to exceed the limit, when all are busy."""
-        return self.options.get("ON_LIMIT", "exceed") == "raise"
+        return bool(self.options.get("ON_LIMIT", "exceed") == "raise")
 
     def problems(self) -> list[Problem]:
         """Return what is wrong with this placement's settings."""

@@ -291,7 +291,7 @@ def _copy_tables(source: Path, target: Path, kept: set[str]) -> dict[str, int]:
 class Server(Engine):
     """An engine whose databases are made by statements on a server."""
 
-    def _execute(self, sql: str, params: Sequence[object] | None = None) -> list[Any]:
+    def _execute(self, sql: str, params: Sequence[Any] | None = None) -> list[Any]:
         with override_tenant(None), connections[self.database].cursor() as cursor:
             cursor.execute(sql, params)
             return cast("list[Any]", cursor.fetchall()) if cursor.description else []

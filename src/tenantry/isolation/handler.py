@@ -9,10 +9,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from tenantry.conf import conf
-from tenantry.isolation.base import Isolation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tenantry.isolation.base import Isolation
 
 
 class Isolations:
@@ -50,7 +51,7 @@ class Isolations:
             raise ImproperlyConfigured(msg) from error
         unknown = placement.options.keys() - backend.option_names
         if unknown:
-            name = sorted(unknown)[0]
+            name = min(unknown)
             near = difflib.get_close_matches(name, backend.option_names, n=1)
             hint = f"Did you mean {near[0]!r}? " if near else ""
             msg = (

@@ -122,7 +122,7 @@ class SchemaIsolation(Isolation):
     def _connection(self) -> BaseDatabaseWrapper:
         return connections[self.database]
 
-    def _execute(self, sql: str, params: Sequence[object] | None = None) -> list[Any]:
+    def _execute(self, sql: str, params: Sequence[Any] | None = None) -> list[Any]:
         with override_tenant(None), self._connection().cursor() as cursor:
             cursor.execute(sql, params)
             return cast("list[Any]", cursor.fetchall()) if cursor.description else []
@@ -187,6 +187,14 @@ class SchemaIsolation(Isolation):
                 "OPTIONS['PG_DUMP'] of the placement.",
             )
         return Template(token=ref.location, sql=replayable(done.stdout))
+
+    def within_reach(self, tables: Sequence[str]) -> list[str]:
+        """Return which of the tables are in `public`, which is in every path."""
+        sql = (
+            "SELECT tablename FROM pg_tables "
+            "WHERE schemaname = %s AND tablename = ANY(%s)"
+        )
+        return sorted(row[0] for row in self._execute(sql, [PUBLIC, list(tables)]))
 
     def applied_migrations(
         self, refs: Sequence[TenantRef]
@@ -263,7 +271,7 @@ class SchemaIsolation(Isolation):
 def replayable(dump: str) -> str:
     """Return pg_dump's text without what would outlive the transaction it is sent in.
 
-    `\\restrict` is for psql; session settings become local ones.
+    What is meant for psql goes; session settings become local ones.
     """
     sql = PSQL_COMMAND.sub("", dump)
     sql = CREATE_SCHEMA.sub("", sql, count=1)

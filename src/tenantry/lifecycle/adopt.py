@@ -23,6 +23,7 @@ from tenantry.exceptions import LifecycleError, NotSupported
 from tenantry.isolation import Isolation, isolations
 from tenantry.lifecycle import journal
 from tenantry.lifecycle.actions import ADOPT
+from tenantry.lifecycle.tables import tables_of
 from tenantry.lifecycle.template import close_connection
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def refuse_what_cannot_be(ref: TenantRef) -> None:
 def record(tenant: Any, domains: Sequence[str]) -> None:
     """Write the tenant's rows and what is being done."""
     with (
-        journal.announced(type(tenant), tenant.key, ADOPT, "recorded"),
+        journal.announced(type(tenant), tenant.key, action=ADOPT, step="recorded"),
         transaction.atomic(durable=True),
     ):
         tenant.validate_constraints_for_new()
@@ -106,7 +107,7 @@ def finish(tenant: Any) -> Any:
     halves = [table for table in tables if table in tables_of(conf.both_apps)]
     try:
         with (
-            journal.announced(type(tenant), ref.key, ADOPT, "moved"),
+            journal.announced(type(tenant), ref.key, action=ADOPT, step="moved"),
             transaction.atomic(durable=True),
         ):
             tenant.state = State.ACTIVE
@@ -132,17 +133,6 @@ def undo(tenant: Any, isolation: Isolation) -> None:
         journal.end(tenant.key)
 
 
-def tables_of(labels: frozenset[str]) -> list[str]:
-    """Return the tables of the managed models of these apps, of relations too."""
-    return [
-        model._meta.db_table
-        for config in apps.get_app_configs()
-        if config.label in labels
-        for model in config.get_models(include_auto_created=True)
-        if model._meta.managed and not model._meta.proxy
-    ]
-
-
 def tables_to_adopt() -> list[str]:
     """Return the tables of tenant apps that are in the shared database."""
     connection = connections[DEFAULT_DB_ALIAS]
@@ -160,6 +150,7 @@ def shared_rows_that_refer() -> list[str]:
         for model in config.get_models(include_auto_created=True)
         for field in model._meta.concrete_fields
         if field.is_relation
+        and field.related_model is not None
         and field.related_model._meta.app_label in conf.tenant_apps
         and model._base_manager.exclude(**{field.name: None}).exists()
     ]

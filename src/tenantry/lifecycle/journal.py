@@ -92,7 +92,7 @@ def end(key: str) -> None:
 
 
 @contextmanager
-def announced(sender: type, key: str, action: str, step: str) -> Iterator[None]:
+def announced(sender: type, key: str, *, action: str, step: str) -> Iterator[None]:
     """Send `lifecycle_step` before and after the block, which does the step."""
     lifecycle_step.send(sender=sender, key=key, action=action, step=step, done=False)
     yield
@@ -100,9 +100,9 @@ def announced(sender: type, key: str, action: str, step: str) -> Iterator[None]:
 
 
 @contextmanager
-def recorded(sender: type, key: str, action: str, step: str) -> Iterator[None]:
+def recorded(sender: type, key: str, *, action: str, step: str) -> Iterator[None]:
     """Announce the step, and when the block has done it, write so."""
-    with announced(sender, key, action, step):
+    with announced(sender, key, action=action, step=step):
         yield
         with override_tenant(None):
             LifecycleRecord.objects.filter(key=key).update(

@@ -1,5 +1,6 @@
-"""The template of a placement: an empty migrated tenant, made once for each state of
-the project's migrations and kept for every tenant to be copied from.
+"""The template of a placement: an empty migrated tenant that new ones are copied from.
+
+It is made once for each state of the project's migrations.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import hashlib
 import logging
 import threading
 import uuid
+from typing import TYPE_CHECKING
 
 from django.core.management import call_command
 from django.db import IntegrityError, connections, transaction
@@ -17,8 +19,12 @@ from tenantry.catalog.models import StoredTemplate
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.context import override_tenant
+from tenantry.exceptions import LifecycleError
 from tenantry.isolation import Isolation, Template
-from tenantry.types import TenantRef
+from tenantry.lifecycle.tables import tables_of
+
+if TYPE_CHECKING:
+    from tenantry.types import TenantRef
 
 logger = logging.getLogger("tenantry")
 _lock = threading.Lock()
@@ -73,6 +79,7 @@ def _stored(isolation: Isolation, digest: str) -> Template | None:
 
 def _make(isolation: Isolation, digest: str) -> Template | None:
     ref = isolation.template_ref(uuid.uuid4().hex[:16])
+    _refuse_left_overs(isolation, ref)
     kept = False
     try:
         migrate_from_zero(isolation, ref)
@@ -89,6 +96,21 @@ def _make(isolation: Isolation, digest: str) -> Template | None:
     finally:
         if not kept:
             isolation.destroy(ref)
+
+
+def _refuse_left_overs(isolation: Isolation, ref: TenantRef) -> None:
+    """Raise where tables of tenant apps lie about among the shared ones."""
+    left = isolation.within_reach(tables_of(conf.tenant_apps))
+    if left:
+        raise LifecycleError(
+            ref.key,
+            "template",
+            f"tables of tenant apps are in the shared schema: {', '.join(left[:5])}"
+            f"{' …' if len(left) > 5 else ''}; a tenant that lost its own would "  # noqa: PLR2004
+            "read those",
+            next_step="Give them to a tenant with `manage.py tenants adopt --as KEY`, "
+            "or drop them.",
+        )
 
 
 def _store(isolation: Isolation, digest: str, template: Template) -> Template:

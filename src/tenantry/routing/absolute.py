@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from tenantry.catalog.registry import Entry
 from tenantry.conf import conf
 from tenantry.exceptions import NotSupported
 from tenantry.routing.chain import chain
 from tenantry.routing.prefix import script_prefix
+
+if TYPE_CHECKING:
+    from tenantry.catalog.registry import Entry
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

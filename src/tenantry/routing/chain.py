@@ -45,7 +45,7 @@ chain = Chain()
 conf.on_change(chain.reset)
 
 
-def make_resolver(BACKEND: str, OPTIONS: dict[str, Any]) -> Resolver:  # noqa: N803
+def make_resolver(BACKEND: Any, OPTIONS: dict[str, Any]) -> Resolver:  # noqa: N803
     """Return the resolver of one entry of the settings."""
     try:
         backend = import_string(BACKEND) if isinstance(BACKEND, str) else BACKEND
@@ -57,7 +57,7 @@ def make_resolver(BACKEND: str, OPTIONS: dict[str, Any]) -> Resolver:  # noqa: N
     unknown = OPTIONS.keys() - backend.option_names
     if unknown:
         known = ", ".join(sorted(backend.option_names)) or "none"
-        msg = f"{BACKEND} has no option {sorted(unknown)[0]!r}; known: {known}."
+        msg = f"{BACKEND} has no option {min(unknown)!r}; known: {known}."
         raise ImproperlyConfigured(msg)
     return backend(**{name.lower(): value for name, value in OPTIONS.items()})
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base as django_base
 
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
 from tenantry.backends.postgresql.operations import DatabaseOperations
@@ -21,26 +21,29 @@ from tenantry.context import ACTIVE, override_tenant
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import quote
 from tenantry.isolation.schema import PUBLIC, SHARED_SCHEMA, SchemaIsolation
+from tenantry.types import LABEL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tenantry.types import TenantRef
 
+base: Any = django_base  # django-stubs do not know all of it
+
 if not base.is_psycopg3:
     msg = "tenantry.backends.postgresql needs psycopg 3: pip install 'psycopg[binary]'."
     raise ImproperlyConfigured(msg)
 
 
-class Cursor(CarryingCursor, base.Cursor):
+class Cursor(CarryingCursor, django_base.Cursor):
     """The cursor of ordinary statements."""
 
 
-class ServerSideCursor(CarryingServerCursor, base.ServerSideCursor):
+class ServerSideCursor(CarryingServerCursor, django_base.ServerSideCursor):
     """The named cursor of `QuerySet.iterator()`."""
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(django_base.DatabaseWrapper):
     """One connection per thread for shared tables and all schema tenants."""
 
     SchemaEditorClass = DatabaseSchemaEditor
@@ -73,11 +76,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return None
         return tenant if isolation.database == self.configured_alias else None
 
+    @property
+    def serves_shared(self) -> bool:
+        """Whether this is a configured database, and not one tenant's own."""
+        return not self.configured_alias.startswith(LABEL_PREFIX)
+
     def carried(self) -> str:
         """Return the setting that the next statement carries in front of it."""
         tenant = self.tenant
         if tenant is None:
-            return self.carried_when_shared()
+            return self.carried_when_shared() if self.serves_shared else ""
         isolation = isolations[tenant.placement]
         assert isinstance(isolation, SchemaIsolation)  # noqa: S101  (for the type)
         return isolation.carried(tenant)
@@ -154,14 +162,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         """Create a cursor that carries the tenant active when it executes."""
         if name:
-            cursor: Any = ServerSideCursor(
+            make: Any = ServerSideCursor
+            cursor: Any = make(
                 self.connection,
                 name=name,
                 scrollable=False,
                 withhold=self.connection.autocommit,
             )
         else:
-            cursor = Cursor(self.connection)
+            make = Cursor
+            cursor = make(self.connection)
         loader = self.connection.adapters.get_loader(
             base.TIMESTAMPTZ_OID, base.Format.TEXT
         )

@@ -14,6 +14,8 @@ from django.db.backends.postgresql import introspection
 class DatabaseIntrospection(introspection.DatabaseIntrospection):
     """Django's introspection, within the schemas that are the connection's own."""
 
+    connection: Any
+
     def get_table_list(self, cursor: Any) -> list[Any]:
         """Return the tables and views of the tenant, or of the shared site."""
         cursor.execute(

@@ -12,14 +12,14 @@ from tenantry.backends.postgresql.statement import without_prefix
 class DatabaseOperations(operations.DatabaseOperations):
     """Django's operations; logged queries do not show what travels in front."""
 
+    connection: Any
+
     def last_executed_query(
         self,
         cursor: Any,
         sql: str,
         params: Any,
-    ) -> str | None:
+    ) -> str:
         """Return the statement that was executed, without what it carried."""
         statement = super().last_executed_query(cursor, sql, params)
-        if statement is None:
-            return None
         return without_prefix(statement, self.connection.carried())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from psycopg import errors, pq, sql
 
@@ -42,6 +42,7 @@ class CarryingCursor:
     """
 
     carry: Callable[[], str] | None = None
+    rowcount: int
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
         """Execute the query in its tenant; results are the query's own only."""
@@ -70,7 +71,7 @@ class CarryingCursor:
         total = 0
         for params in params_seq:
             self.execute(query, params)
-            total += max(self.rowcount, 0)  # type: ignore[has-type]
+            total += max(self.rowcount, 0)
         self._rowcount = total
 
     @contextmanager
@@ -127,7 +128,7 @@ def _join(prefix: str, query: Any) -> Any:
         return prefix + query
     if isinstance(query, bytes):
         return prefix.encode() + query
-    return sql.SQL(prefix) + query  # type: ignore[arg-type]
+    return sql.SQL(prefix) + query
 
 
 def _point_into_query(error: errors.Error, prefix: str) -> None:
@@ -140,7 +141,7 @@ def _point_into_query(error: errors.Error, prefix: str) -> None:
     field = pq.DiagnosticField.STATEMENT_POSITION
     position = error.diag.statement_position
     if position is not None:
-        facts = dict(errors._info_to_dict(error._info))  # noqa: SLF001
+        facts = dict(cast("Any", errors._info_to_dict(error._info)))  # noqa: SLF001
         facts[field] = str(int(position) - len(prefix)).encode()
         error._info = facts  # noqa: SLF001
 

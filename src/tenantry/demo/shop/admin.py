@@ -8,14 +8,14 @@ from tenantry.demo.shop.models import Post, Product, Shop
 
 
 @admin.register(Shop)
-class ShopAdmin(admin.ModelAdmin[Shop]):
+class ShopAdmin(admin.ModelAdmin):
     """Change a hue here and look at the shop again."""
 
     list_display = ("name", "tagline", "scheme", "layout", "typeface", "mark")
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin[Product]):
+class ProductAdmin(admin.ModelAdmin):
     """The shelf."""
 
     list_display = ("name", "price", "article", "glyph")
@@ -23,7 +23,7 @@ class ProductAdmin(admin.ModelAdmin[Product]):
 
 
 @admin.register(Post)
-class PostAdmin(admin.ModelAdmin[Post]):
+class PostAdmin(admin.ModelAdmin):
     """The journal."""
 
     list_display = ("title", "published")

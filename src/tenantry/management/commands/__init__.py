@@ -1,0 +1,1 @@
+"""The commands: `tenants`, and Django's `migrate` with one line more."""
