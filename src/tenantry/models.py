@@ -114,15 +114,6 @@ class AbstractTenant(TenantRow):
         """
         return absolute_url(Entry(self), path_or_name, *args, **kwargs)
 
-    def validate_constraints_for_new(self) -> None:
-        """Raise `ValidationError` where the row could not be made, before it is."""
-        self.complete()
-        self.full_clean(exclude=["key"] if self.key_is_used() else None)
-
-    def key_is_used(self) -> bool:
-        """Whether the key is, or was, a tenant's."""
-        return UsedKey.objects.filter(key=self.key).exists()
-
 
 class TenantRequest(HttpRequest):
     """A request that `TenantMiddleware` has seen, for annotations of views."""
@@ -153,7 +144,9 @@ class AbstractDomain(DomainRow):
 
         Raises `ValidationError` for what is not a host.
         """
-        self.full_clean(validate_unique=False, validate_constraints=False)
+        self.full_clean(
+            exclude=["tenant"], validate_unique=False, validate_constraints=False
+        )
         siblings = type(self)._base_manager.filter(tenant_id=self.tenant_id)
         siblings = siblings.exclude(pk=self.pk)
         if not self.is_primary and not siblings.filter(is_primary=True).exists():

@@ -12,7 +12,7 @@ from django.core.wsgi import get_wsgi_application
 
 from tenantry.demo.customers.names import names
 from tenantry.demo.data import DemoError
-from tenantry.demo.shop.seed import PASSWORD
+from tenantry.demo.customers.seed import PASSWORD
 
 HOST = "127.0.0.1"
 

@@ -74,7 +74,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "tenantry.demo.shop.context_processors.shop",
+                "tenantry.demo.customers.context_processors.tenant",
             ]
         },
     }

@@ -23,7 +23,7 @@ from django.db import connections
 from django.test import Client
 from tqdm import tqdm
 
-from tenantry.demo.shop.seed import PASSWORD, PRODUCTS, article_of
+from tenantry.demo.customers.seed import PASSWORD, PRODUCTS, article_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

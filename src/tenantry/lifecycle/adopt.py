@@ -93,7 +93,6 @@ def record(tenant: Any, domains: Sequence[str]) -> None:
         journal.announced(type(tenant), tenant.key, action=ADOPT, step="recorded"),
         transaction.atomic(durable=True),
     ):
-        tenant.validate_constraints_for_new()
         tenant.save()
         for host in domains:
             registry.domain_model(tenant=tenant, host=host).save()

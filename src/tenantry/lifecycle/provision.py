@@ -66,7 +66,6 @@ def record_tenant(tenant: Any, domains: Sequence[str]) -> None:
         type(tenant), tenant.key, action=PROVISION, step="recorded"
     )
     with announced, transaction.atomic(durable=True):
-        tenant.validate_constraints_for_new()
         try:
             tenant.save()
             for number, host in enumerate(domains):
@@ -81,33 +80,47 @@ def record_tenant(tenant: Any, domains: Sequence[str]) -> None:
         journal.begin(tenant.key, PROVISION, "recorded")
 
 
-def finish(tenant: Any, *, fresh: bool = False) -> Any:
+def finish(tenant: Any, *, last_step: str = "") -> Any:
     """Do the steps that follow the record; on an error undo all of them.
 
-    *fresh* begins with an empty location, for one left by a process that died.
+    *last_step* is the last one that a process did before it died: a location that it
+    left is made anew, unless its receivers had seeded it already.
     """
-    ref, sender = tenant.ref, type(tenant)
     try:
-        if fresh:
-            remove_location(ref)
-        with journal.recorded(sender, ref.key, action=PROVISION, step="located"):
-            make_location(ref)
-        with (
-            journal.recorded(sender, ref.key, action=PROVISION, step="seeded"),
-            override_tenant(ref),
-        ):
-            tenant_provisioned.send(sender=sender, tenant=tenant)
-        with (
-            journal.announced(sender, ref.key, action=PROVISION, step="activated"),
-            transaction.atomic(),
-        ):
-            tenant.state = State.ACTIVE
-            tenant.save(update_fields=["state"])
-            journal.end(ref.key)
+        if last_step != "seeded":
+            if last_step:
+                remove_location(tenant.ref)
+            make_and_seed(tenant)
+        activate(tenant)
     except BaseException:
         undo(tenant)
         raise
     return tenant
+
+
+def make_and_seed(tenant: Any) -> None:
+    """Make the location, and let the receivers of `tenant_provisioned` fill it."""
+    ref, sender = tenant.ref, type(tenant)
+    with journal.recorded(sender, ref.key, action=PROVISION, step="located"):
+        make_location(ref)
+    with (
+        journal.recorded(sender, ref.key, action=PROVISION, step="seeded"),
+        override_tenant(ref),
+    ):
+        tenant_provisioned.send(sender=sender, tenant=tenant)
+
+
+def activate(tenant: Any) -> None:
+    """Make the tenant routable, and end the record, in one transaction."""
+    with (
+        journal.announced(
+            type(tenant), tenant.key, action=PROVISION, step="activated"
+        ),
+        transaction.atomic(),
+    ):
+        tenant.state = State.ACTIVE
+        tenant.save(update_fields=["state"])
+        journal.end(tenant.key)
 
 
 def make_location(ref: TenantRef) -> None:
@@ -165,7 +178,7 @@ def resume(key: str) -> Any:
             return None
         if record.action == ADOPT:
             return finish_adoption(tenant)
-        return finish(tenant, fresh=record.step != "seeded")
+        return finish(tenant, last_step=record.step)
 
 
 def drop(tenant: Any) -> None:

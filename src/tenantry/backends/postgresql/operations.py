@@ -12,8 +12,6 @@ from tenantry.backends.postgresql.statement import without_prefix
 class DatabaseOperations(operations.DatabaseOperations):
     """Django's operations; logged queries do not show what travels in front."""
 
-    connection: Any
-
     def last_executed_query(
         self,
         cursor: Any,
@@ -21,5 +19,4 @@ class DatabaseOperations(operations.DatabaseOperations):
         params: Any,
     ) -> str:
         """Return the statement that was executed, without what it carried."""
-        statement = super().last_executed_query(cursor, sql, params)
-        return without_prefix(statement, self.connection.carried())
+        return without_prefix(super().last_executed_query(cursor, sql, params))

@@ -26,12 +26,14 @@ AS_IT_IS = re.compile(
       |vacuum|discard|cluster|alter\s+system|checkpoint
       |(?:create|drop)\s+(?:database|tablespace|subscription)
       |alter\s+database
+      |alter\s+table\b.*\bconcurrently
       |create\s+(?:unique\s+)?index\s+concurrently
       |drop\s+index\s+concurrently
       |reindex\b.*\bconcurrently
       |reindex\s+(?:\([^)]*\)\s*)?(?:database|system|schema))\b""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+PREFIX = re.compile(r"\ASET LOCAL search_path TO [^;]*;\n")
 FIRST_LINE = re.compile(r"\bLINE (\d+):")
 
 
@@ -146,6 +148,6 @@ def _point_into_query(error: errors.Error, prefix: str) -> None:
         error._info = facts  # noqa: SLF001
 
 
-def without_prefix(statement: str, prefix: str) -> str:
+def without_prefix(statement: str) -> str:
     """Return the statement as the caller wrote it, for `connection.queries`."""
-    return statement.removeprefix(prefix) if statement else statement
+    return PREFIX.sub("", statement, count=1)

@@ -1,8 +1,10 @@
-"""The app that holds the tenants."""
+"""The app that holds the tenants, and fills each new one when tenantry has made it."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
+
+from tenantry.signals import tenant_provisioned
 
 
 class CustomersConfig(AppConfig):
@@ -10,3 +12,9 @@ class CustomersConfig(AppConfig):
 
     name = "tenantry.demo.customers"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Seed each tenant before it becomes routable."""
+        from tenantry.demo.customers.seed import seed  # noqa: PLC0415  (has models)
+
+        tenant_provisioned.connect(seed, dispatch_uid="demo.seed")

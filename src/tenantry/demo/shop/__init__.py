@@ -1,1 +1,1 @@
-"""The tenants' app: one shop, its products and its journal; knows of no tenant."""
+"""One shop, its products and its journal; written as if there were no other."""

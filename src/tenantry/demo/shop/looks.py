@@ -10,8 +10,15 @@ LAYOUTS = ("split", "poster", "window")
 TYPEFACES = ("oldstyle", "grotesque", "slab", "geometric", "humanist", "didone")
 BACKDROPS = ("sun", "arch", "split", "hills", "stripes", "dots", "rays", "tiles")
 MIXES = 6
-# How far round the wheel the second colour stands from the first.
-SECOND_HUES = (-55, -35, 40, 60, 130, 165, 195, 230)
+# Hues that go well together, in degrees round the wheel; each is turned a little.
+PAIRS = (
+    *((20, 75), (20, 200), (28, 150), (35, 250), (35, 95), (48, 195), (50, 265)),
+    *((62, 20), (75, 160), (80, 250), (85, 15), (100, 50), (120, 70), (140, 85)),
+    *((150, 30), (158, 80), (165, 55), (180, 60), (195, 40), (205, 85), (225, 70)),
+    *((235, 30), (245, 90), (255, 55), (262, 160), (275, 80), (290, 75), (320, 90)),
+    *((345, 190), (350, 70), (5, 85), (10, 230)),
+)
+TURN = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +40,11 @@ def dice(key: str) -> Random:
 def look_of(key: str) -> Look:
     """Return the look of the shop of that key."""
     throw = dice(key)
-    hue = throw.randrange(360)
+    first, second = throw.choice(PAIRS)
+    turn = throw.randint(-TURN, TURN)
     return Look(
-        hue=hue,
-        second_hue=(hue + throw.choice(SECOND_HUES)) % 360,
+        hue=(first + turn) % 360,
+        second_hue=(second + turn) % 360,
         scheme=throw.choice(SCHEMES),
         layout=throw.choice(LAYOUTS),
         typeface=throw.choice(TYPEFACES),

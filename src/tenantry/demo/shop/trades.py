@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """A sort of shop: the noun on its sign, its lines, its goods and their shapes."""
+    """A sort of shop: the noun on its sign, its lines, its goods by their picture."""
 
     noun: str
     taglines: tuple[str, ...]
-    goods: tuple[str, ...]
-    glyphs: tuple[str, ...]
+    goods: dict[str, tuple[str, ...]]
     prices: tuple[int, int]
 
 
@@ -63,113 +62,161 @@ TRADES: dict[str, Trade] = {
     "bakery": Trade(
         noun="Bakery",
         taglines=("Bread, and time.", "Up since four.", "Crust first."),
-        goods=("Sourdough", "Rye Loaf", "Brioche", "Focaccia", "Milk Bread", "Bun"),
-        glyphs=("loaf", "bun", "jar"),
+        goods={
+            "loaf": ("Sourdough", "Rye Loaf", "Milk Bread"),
+            "bun": ("Brioche", "Morning Bun", "Seeded Roll"),
+            "jar": ("Marmalade", "Honey", "Starter"),
+        },
         prices=(3, 9),
     ),
     "books": Trade(
         noun="Books",
         taglines=("One more chapter.", "Read it slowly.", "Shelves with opinions."),
-        goods=("Atlas", "Almanac", "Reader", "Field Guide", "Stories", "Letters"),
-        glyphs=("book", "stack", "lamp"),
+        goods={
+            "book": ("Atlas", "Almanac", "Field Guide"),
+            "stack": ("Stories", "Letters", "Essays"),
+            "lamp": ("Reading Lamp", "Desk Lamp", "Night Light"),
+        },
         prices=(9, 34),
     ),
     "ceramics": Trade(
         noun="Ceramics",
         taglines=("Earth, water, fire.", "Thrown by hand.", "For every table."),
-        goods=("Vase", "Bowl", "Jug", "Tall Vase", "Serving Bowl", "Pitcher"),
-        glyphs=("vase", "bowl", "jug"),
+        goods={
+            "vase": ("Vase", "Bud Vase", "Tall Vase"),
+            "bowl": ("Bowl", "Fruit Bowl", "Serving Bowl"),
+            "jug": ("Jug", "Pitcher", "Water Jug"),
+        },
         prices=(24, 140),
     ),
     "coffee": Trade(
         noun="Coffee",
         taglines=("Roasted on Tuesdays.", "A better morning.", "Slow cups."),
-        goods=("Espresso", "Filter Roast", "Decaf", "House Blend", "Cup", "Tin"),
-        glyphs=("cup", "tin", "jug"),
+        goods={
+            "cup": ("Cup", "Wide Cup", "Tasting Cup"),
+            "tin": ("Espresso", "House Blend", "Filter Roast"),
+            "jug": ("Milk Jug", "Server", "Carafe"),
+        },
         prices=(8, 22),
     ),
     "plants": Trade(
         noun="Plants",
         taglines=("Rooms that grow.", "Leaf by leaf.", "Green company."),
-        goods=("Monstera", "Fig", "Snake Plant", "Fern", "Succulent", "Palm"),
-        glyphs=("plant", "cactus", "sprig"),
+        goods={
+            "plant": ("Rubber Fig", "Calathea", "Peace Lily"),
+            "cactus": ("Cactus", "Euphorbia", "Cereus"),
+            "sprig": ("Cutting", "Sprig", "Rosemary"),
+        },
         prices=(9, 78),
     ),
     "records": Trade(
         noun="Records",
-        taglines=("Side B first.", "Warm and loud.", "Thirty-three and a third."),
-        goods=("Sessions", "Live Set", "Quartet", "Dub Plate", "Ballads", "Remixes"),
-        glyphs=("record", "sleeve", "player"),
-        prices=(14, 39),
+        taglines=("Side B first.", "Warm and loud.", "Play it again."),
+        goods={
+            "record": ("Single", "Dub Plate", "Ten Inch"),
+            "sleeve": ("Sessions", "Quartet", "Ballads"),
+            "player": ("Turntable", "Player", "Deck"),
+        },
+        prices=(14, 89),
     ),
     "candles": Trade(
         noun="Candles",
         taglines=("Stay in tonight.", "Forty quiet hours.", "Light, poured."),
-        goods=("Pillar", "Taper", "Votive", "Beeswax", "Cedar Candle", "Fig Candle"),
-        glyphs=("candle", "jar", "tapers"),
+        goods={
+            "candle": ("Pillar", "Beeswax", "Church Candle"),
+            "jar": ("Cedar", "Fig Leaf", "Smoke"),
+            "tapers": ("Tapers", "Three Tapers", "Dinner Tapers"),
+        },
         prices=(7, 42),
     ),
     "cycles": Trade(
         noun="Cycles",
         taglines=("The long way home.", "Steel is real.", "Tuned by ear."),
-        goods=("Tourer", "City Bike", "Wheelset", "Racer", "Commuter", "Front Wheel"),
-        glyphs=("bicycle", "wheel", "bell"),
-        prices=(120, 980),
+        goods={
+            "bicycle": ("Tourer", "City Bike", "Commuter"),
+            "wheel": ("Front Wheel", "Wheelset", "Track Wheel"),
+            "bell": ("Bell", "Brass Bell", "Ringer"),
+        },
+        prices=(18, 980),
     ),
     "lamps": Trade(
         noun="Lamps",
         taglines=("Evenings, improved.", "A softer corner.", "Leave one on."),
-        goods=("Table Lamp", "Pendant", "Reading Light", "Lantern", "Globe", "Desk Lamp"),
-        glyphs=("lamp", "pendant", "lantern"),
+        goods={
+            "lamp": ("Table Lamp", "Desk Lamp", "Bedside Lamp"),
+            "pendant": ("Pendant", "Dome", "Kitchen Light"),
+            "lantern": ("Lantern", "Porch Light", "Storm Lantern"),
+        },
         prices=(48, 290),
     ),
     "clocks": Trade(
         noun="Clocks",
-        taglines=("Take your time.", "Wound weekly.", "Nothing by battery."),
-        goods=("Mantel Clock", "Wall Clock", "Regulator", "Alarm", "Timer", "Chime"),
-        glyphs=("clock", "mantel", "hourglass"),
+        taglines=("Take your time.", "Wound weekly.", "No batteries."),
+        goods={
+            "clock": ("Alarm Clock", "Desk Clock", "Station Clock"),
+            "mantel": ("Mantel Clock", "Chime", "Carriage Clock"),
+            "hourglass": ("Hourglass", "Egg Timer", "Quarter Hour"),
+        },
         prices=(38, 420),
     ),
     "tea": Trade(
         noun="Tea House",
         taglines=("Leaves, loosely.", "Three minutes.", "Put the kettle on."),
-        goods=("Oolong", "Sencha", "Assam", "Jasmine", "White Tea", "Smoked Tea"),
-        glyphs=("teapot", "tin", "cup"),
+        goods={
+            "teapot": ("Teapot", "Pot for Two", "Kettle"),
+            "tin": ("Oolong", "Assam", "Jasmine"),
+            "cup": ("Tea Bowl", "Cup", "Tasting Cup"),
+        },
         prices=(6, 46),
     ),
     "apothecary": Trade(
         noun="Apothecary",
         taglines=("Small remedies.", "From the herb garden.", "Take twice daily."),
-        goods=("Tonic", "Balm", "Bitters", "Rosewater", "Salve", "Bath Salts"),
-        glyphs=("bottle", "jar", "sprig"),
+        goods={
+            "bottle": ("Tonic", "Bitters", "Rosewater"),
+            "jar": ("Balm", "Salve", "Bath Salts"),
+            "sprig": ("Lavender", "Sage", "Rosemary"),
+        },
         prices=(9, 52),
     ),
     "orchard": Trade(
         noun="Orchard",
         taglines=("Picked this morning.", "Windfalls welcome.", "Sun, stored."),
-        goods=("Apples", "Pears", "Quinces", "Cider", "Preserve", "Nectar"),
-        glyphs=("apple", "pear", "jar"),
+        goods={
+            "apple": ("Pippin", "Russet", "Bramley"),
+            "pear": ("Pear", "Quince", "Perry Pear"),
+            "jar": ("Preserve", "Apple Butter", "Jelly"),
+        },
         prices=(3, 18),
     ),
     "yarn": Trade(
         noun="Yarn",
         taglines=("Knit one more row.", "Dyed in the sink.", "Soft arithmetic."),
-        goods=("Merino", "Alpaca", "Linen", "Mohair", "Sock Wool", "Tweed"),
-        glyphs=("yarn", "spool", "skein"),
+        goods={
+            "yarn": ("Merino", "Alpaca", "Sock Wool"),
+            "spool": ("Linen", "Cotton", "Darning Thread"),
+            "skein": ("Mohair", "Tweed", "Lace Weight"),
+        },
         prices=(7, 36),
     ),
     "kites": Trade(
         noun="Kites",
         taglines=("Wait for the wind.", "Look up.", "Silk, string, sky."),
-        goods=("Diamond", "Delta", "Box Kite", "Ribbon", "Glider", "Sail"),
-        glyphs=("kite", "delta", "spool"),
+        goods={
+            "kite": ("Diamond", "Flyer", "Ribbon Kite"),
+            "delta": ("Delta", "Glider", "Swallow"),
+            "spool": ("Line", "Reel", "Spare String"),
+        },
         prices=(12, 88),
     ),
     "chairs": Trade(
         noun="Chairs",
         taglines=("Sit down a while.", "Four good legs.", "Built to be sat in."),
-        goods=("Stool", "Armchair", "Rocker", "Dining Chair", "Bench Seat", "Lounger"),
-        glyphs=("chair", "stool", "armchair"),
+        goods={
+            "chair": ("Dining Chair", "Desk Chair", "Side Chair"),
+            "stool": ("Stool", "Bar Stool", "Milking Stool"),
+            "armchair": ("Armchair", "Reading Chair", "Wingback"),
+        },
         prices=(85, 640),
     ),
 }

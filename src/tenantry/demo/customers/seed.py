@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = 8
 PASSWORD = "demo"  # noqa: S105  (shown on every page)
+HALF = Decimal("0.5")
 SPRING = datetime.date(2026, 3, 1)
 
 
@@ -43,7 +44,7 @@ def article_of(key: str, number: int) -> str:
     return f"{mark_of(key)}-{number:02}"
 
 
-def seed_tenant(*, tenant: AbstractTenant, **_: Any) -> None:  # noqa: ANN401  (signal)
+def seed(*, tenant: AbstractTenant, **_: Any) -> None:  # noqa: ANN401  (signal)
     """Fill the active tenant; a receiver of `tenant_provisioned`."""
     throw = dice(tenant.key)
     with transaction.atomic():
@@ -83,21 +84,25 @@ def _products(key: str, throw: Random) -> list[Product]:
     trade = TRADES[trade_of(key)]
     adjectives = throw.sample(ADJECTIVES, PRODUCTS)
     blurbs = throw.sample(BLURBS, PRODUCTS)
-    goods = throw.sample(range(len(trade.goods)), len(trade.goods))
+    backdrops = throw.sample(BACKDROPS, PRODUCTS)
+    glyphs = throw.sample(sorted(trade.goods), len(trade.goods))
     first_mix = throw.randrange(MIXES)
-    backdrops = throw.sample(BACKDROPS, len(BACKDROPS))
-    return [
-        Product(
-            name=f"{adjectives[place]} {trade.goods[good]}",
-            blurb=blurbs[place],
-            price=Decimal(throw.randint(*trade.prices)) + throw.choice((0, Decimal("0.5"))),
-            article=article_of(key, place + 1),
-            glyph=trade.glyphs[good % len(trade.glyphs)],
-            backdrop=backdrops[place % len(backdrops)],
-            mix=(first_mix + place) % MIXES,
+    products = []
+    for place in range(PRODUCTS):
+        lap, turn = divmod(place, len(glyphs))
+        nouns = trade.goods[glyphs[turn]]
+        products.append(
+            Product(
+                name=f"{adjectives[place]} {nouns[lap % len(nouns)]}",
+                blurb=blurbs[place],
+                price=throw.randint(*trade.prices) + throw.choice((0, HALF)),
+                article=article_of(key, place + 1),
+                glyph=glyphs[turn],
+                backdrop=backdrops[place],
+                mix=(first_mix + place) % MIXES,
+            )
         )
-        for place, good in enumerate((*goods, *goods)[:PRODUCTS])
-    ]
+    return products
 
 
 def _posts(throw: Random) -> list[Post]:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.functional import SimpleLazyObject
 
 from tenantry.demo.shop.models import Shop
-from tenantry.demo.shop.seed import PASSWORD
+from tenantry.demo.customers.seed import PASSWORD
 from tenantry.isolation import isolations
 
 if TYPE_CHECKING:
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from tenantry.demo.customers.models import Tenant
 
 
-def shop(request: HttpRequest) -> dict[str, Any]:
+def tenant(request: HttpRequest) -> dict[str, Any]:
     """Return the shop, its login and where it lives; nothing on the shared site."""
-    tenant: Tenant | None = getattr(request, "tenant", None)
-    if tenant is None:
+    active: Tenant | None = getattr(request, "tenant", None)
+    if active is None:
         return {}
     return {
         "shop": SimpleLazyObject(Shop.objects.get),
-        "login": {"user": tenant.key, "password": PASSWORD},
+        "login": {"user": active.key, "password": PASSWORD},
         "home_of_all": f"http://localhost:{settings.DEMO_PORT}/",
         "basket_count": SimpleLazyObject(lambda: basket_count(request)),
-        "place": {"isolation": settings.DEMO_ISOLATION, **where(tenant)},
+        "place": {"isolation": settings.DEMO_ISOLATION, **where(active)},
     }
 
 
