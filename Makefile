@@ -79,7 +79,7 @@ $(VENV)/.demo: $(NEEDS)
 	@touch $@
 
 $(VENV)/.test: $(NEEDS)
-	$(PIP_INSTALL) -e '.[postgres,test]' $(DJANGO_WANTED)
+	$(PIP_INSTALL) -e '.[postgres,test,acceptance]' $(DJANGO_WANTED)
 	@touch $@
 
 $(VENV)/.lint: $(NEEDS)

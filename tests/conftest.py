@@ -11,6 +11,7 @@ import os
 import pytest
 
 from tests import servers
+from tests.world import database  # noqa: F401  (a fixture, for every room)
 
 SKIPPED = pytest.StashKey[dict[str, int]]()
 

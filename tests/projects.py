@@ -86,14 +86,16 @@ class Running:
 class Project:
     """A project with its own settings and database; closed, nothing of it is left."""
 
-    def __init__(self, isolation, folder, **settings):
+    module = "tests.settings.project"
+
+    def __init__(self, isolation, folder, *, copy_of=None, **settings):
         self.isolation = isolation
         self.folder = folder
         self.name = f"tenantry_{secrets.token_hex(4)}"
         self.server = None
         self.acts = 0
         (folder / "acts").mkdir(parents=True)
-        self.create_database()
+        self.create_database(copy_of)
         self.settings = {
             "DATABASES": {"default": self.database()},
             "TENANTRY": self.tenantry(),
@@ -155,10 +157,24 @@ class Project:
             cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
-    def create_database(self):
-        """Make the shared database."""
-        if self.isolation != SQLITE:
-            self.execute(f"CREATE DATABASE {self.name}")
+    def create_database(self, copy_of):
+        """Make the shared database, empty or as a copy of another project's."""
+        if self.isolation == SQLITE:
+            if copy_of is not None:
+                shutil.copy(copy_of.folder / "shared.sqlite3", self.folder)
+            return
+        like = f" TEMPLATE {copy_of.name}" if copy_of is not None else ""
+        self.execute(f"CREATE DATABASE {self.name}{like}")
+
+    def restore(self, origin):
+        """Begin anew with a copy of another project, of schemas or SQLite files."""
+        self.drop_databases()
+        shutil.rmtree(self.folder / "tenants", ignore_errors=True)
+        for path in self.folder.glob("shared.sqlite3*"):
+            path.unlink()
+        self.create_database(origin)
+        if (origin.folder / "tenants").exists():
+            shutil.copytree(origin.folder / "tenants", self.folder / "tenants")
 
     def drop_databases(self):
         """Remove the shared database, the tenants' and the templates'."""
@@ -216,9 +232,10 @@ class Project:
         """Return the environment of the project's processes."""
         return {
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.settings.project",
+            "DJANGO_SETTINGS_MODULE": self.module,
             "TENANTRY_TEST_PROJECT": json.dumps(self.settings),
             "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
+            "PYTHONDONTWRITEBYTECODE": "1",  # tests write modules anew
             "PYTHONWARNINGS": "error",
         }
 
@@ -315,8 +332,12 @@ def rows_of(path, sql):
 
 def serve():
     """Answer questions, one a line, until there are no more."""
-    questions = os.fdopen(os.dup(0))
-    answers = os.fdopen(os.dup(1), "w")
+    with os.fdopen(os.dup(0)) as questions, os.fdopen(os.dup(1), "w") as answers:
+        answer_all(questions, answers)
+
+
+def answer_all(questions, answers):
+    """Get Django ready, then fork for each question."""
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
@@ -344,7 +365,7 @@ def act(question):
     for number, name, mode in ((0, "in", "r"), (1, "out", "w"), (2, "err", "w")):
         with (folder / name).open(mode) as file:
             os.dup2(file.fileno(), number)
-    sys.stdin = open(0, closefd=False)  # noqa: PTH123, SIM115  (the process ends with it)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
     status = 1
     try:
         if "manage" in question:

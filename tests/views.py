@@ -60,7 +60,9 @@ async def astream(request):
 
 async def concurrently(request):
     """Ask for several things at once."""
-    found = await asyncio.gather(*(Author.objects.aget(pk=1) for _ in range(3)))
+    found = await asyncio.gather(
+        *(Author.objects.order_by("pk").afirst() for _ in range(3))
+    )
     return JsonResponse({"tenant": key(), "authors": [a.name for a in found]})
 
 
@@ -85,7 +87,7 @@ def urls(request):
 
 def log_in(request):
     """Log the first user in."""
-    user = User.objects.get(pk=1)
+    user = User.objects.order_by("pk").first()
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return HttpResponse(user.username)
 

@@ -292,6 +292,15 @@ def _relations() -> Iterator[Problem]:
                     "which each tenant has its own of.",
                     "Put both apps in the same list.",
                 )
+            if from_shared and not from_tenants and target in conf.both_apps:
+                yield Problem(
+                    "W033",
+                    f"{field} is shared and refers to the shared "
+                    f"{field.related_model.__name__}; while a tenant is active it is "
+                    "looked up among the tenant's.",
+                    "Follow it inside `with override_tenant(None): ...`, or put both "
+                    "apps in the same lists.",
+                )
             crosses = from_tenants and not conf.in_tenants(target)
             if crosses and joins and conf.in_shared(target) and _is_enforced(field):
                 yield Problem(

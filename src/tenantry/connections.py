@@ -41,6 +41,20 @@ class OwnDatabase(BaseDatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.execute_wrappers.append(self._execute_in_tenant)
+
+    def _execute_in_tenant(
+        self, execute: Any, sql: Any, params: Any, *more: Any
+    ) -> Any:
+        """Refuse a statement by a connection or cursor kept from another tenant."""
+        active = ACTIVE.get()
+        if active is None or active.label != self.alias:
+            raise WrongTenant(
+                "This database connection",
+                belongs_to=self.alias.removeprefix(LABEL_PREFIX),
+                active=None if active is None else active.key,
+            )
+        return execute(sql, params, *more)
 
     def get_new_connection(self, conn_params: Any) -> Any:
         """Connect; raise `LocationMissing` where there is nothing to connect to."""

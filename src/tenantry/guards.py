@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 HINT = "tenant"
+RESULTS = "_tenantry_results"
 
 
 class Sides:
@@ -144,7 +145,9 @@ def require_object(instance: object) -> None:
     if not sides(meta.app_label)[0]:
         return
     if not label.startswith(LABEL_PREFIX):
-        if tenant is None:
+        # Unsaved, it was only told "default" (as migrations do), which is whatever is
+        # active.
+        if tenant is None or instance._state.adding:  # type: ignore[attr-defined]
             return
         label = "the shared site"
     raise WrongTenant(
@@ -168,3 +171,42 @@ def require_hints(model: type[Model], hints: dict[str, Any]) -> None:
     instance = hints.get("instance")
     if instance is not None:
         require_object(instance)
+
+
+def is_own(queryset: Any) -> bool:
+    """Whether the QuerySet's rows are tenants' rows."""
+    model = queryset.model
+    if model is None or not sides(model._meta.app_label)[0]:
+        return False
+    query = queryset.__dict__.get("_query")
+    return query is None or not query.is_empty()
+
+
+def claim_results(queryset: Any) -> None:
+    """Note whose rows the QuerySet is about to hold; `WrongTenant` if another's."""
+    tenant = ACTIVE.get()
+    label = DEFAULT_DB_ALIAS if tenant is None else tenant.label
+    if queryset.__dict__.setdefault(RESULTS, label) != label:
+        require_results(queryset)
+
+
+def release_results(queryset: Any) -> None:
+    """Forget the note: nothing was read."""
+    queryset.__dict__.pop(RESULTS, None)
+
+
+def require_results(queryset: Any) -> None:
+    """Raise `WrongTenant` where the rows that a QuerySet holds are another tenant's."""
+    if not is_own(queryset):
+        return
+    label = queryset.__dict__.get(RESULTS) or queryset._hints.get(HINT)
+    tenant = ACTIVE.get()
+    if label in {None, DEFAULT_DB_ALIAS if tenant is None else tenant.label}:
+        return
+    raise WrongTenant(
+        f"The result of a QuerySet of {queryset.model._meta.label}",
+        belongs_to="the shared site"
+        if label == DEFAULT_DB_ALIAS
+        else label.removeprefix(LABEL_PREFIX),
+        active=None if tenant is None else tenant.key,
+    )

@@ -12,11 +12,12 @@ import threading
 from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet, deletion, expressions, query
-from django.db.models.fields import related_lookups
+from django.db.models.fields import related_descriptors, related_lookups
 from django.db.models.manager import BaseManager
+from django.db.models.signals import post_migrate, pre_migrate
 from django.db.models.sql.query import Query
 from django.http import request as http_request
 
@@ -73,6 +74,12 @@ def querysets_are_bound() -> None:
     for cls in (QuerySet, query.RawQuerySet):
         _bind_at_init(cls)
 
+    def using(original: Any, self: Any, alias: Any) -> Any:
+        guards.require_hints(self.model, self._hints)
+        return original(self, alias)
+
+    wrap(query.RawQuerySet, "using", using)  # it passes no hints on
+
 
 def _bind_at_init(cls: Any) -> None:
     original = cls.__init__
@@ -81,12 +88,47 @@ def _bind_at_init(cls: Any) -> None:
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         tenant = ACTIVE.get()
+        if tenant is None:
+            return
         hints = self._hints
-        if tenant is not None and guards.HINT not in hints:
+        if guards.HINT not in hints:
             self._hints = {**hints, guards.HINT: tenant.label}
+        # Subqueries, `qs.query` and its pickles leave the hints behind.
+        self.query.__dict__.setdefault(guards.HINT, tenant.label)
 
     setattr(init, INSTALLED, original)
     cls.__init__ = init
+
+
+@seam
+def results_stay_with_their_tenant() -> None:
+    """A QuerySet that a module or a cache keeps remembers rows, which are one's own."""
+
+    def fetch_all(original: Any, self: Any) -> None:
+        if self._result_cache is not None:
+            guards.require_results(self)
+        elif not guards.is_own(self):
+            return original(self)
+        else:
+            # In one step, before there are rows: another thread may be at it as well.
+            guards.claim_results(self)
+            try:
+                return original(self)
+            except BaseException:
+                if self._result_cache is None:
+                    guards.release_results(self)
+                raise
+        return original(self)
+
+    def from_results(original: Any, self: Any, *args: Any) -> Any:
+        if self._result_cache is not None:
+            guards.require_results(self)
+        return original(self, *args)
+
+    for cls in (QuerySet, query.RawQuerySet):
+        wrap(cls, "_fetch_all", fetch_all)
+    for name in ("__getitem__", "count", "exists"):
+        wrap(QuerySet, name, from_results)
 
 
 @seam
@@ -122,6 +164,9 @@ def statements_are_compiled_for_their_tenant() -> None:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
+        label = self.__dict__.get(guards.HINT)
+        if label is not None:
+            guards.require_label(label, f"A query of {self.model._meta.label}")
         if using is not None and self.model is not None:
             using = guards.resolve_alias(self.model, using)
         return original(self, using, *args, **kwargs)
@@ -144,6 +189,17 @@ def objects_are_saved_where_they_belong() -> None:
 
 
 @seam
+def objects_are_refreshed_where_they_belong() -> None:
+    """`refresh_from_db(from_queryset=...)` asks another QuerySet for the bare key."""
+
+    def refresh_from_db(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        guards.require_object(self)
+        original(self, *args, **kwargs)
+
+    wrap(Model, "refresh_from_db", refresh_from_db)
+
+
+@seam
 def objects_are_deleted_where_they_belong() -> None:
     """`delete(using=...)` names an alias as well."""
 
@@ -158,6 +214,28 @@ def objects_are_deleted_where_they_belong() -> None:
         original(self, using=using, origin=origin, **kwargs)
 
     wrap(deletion.Collector, "__init__", init)
+
+
+@seam
+def deletions_stay_on_their_side() -> None:
+    """Of an app in both lists, each half is referred to from its own side only.
+
+    Deleting a shared user would else ask for tenants' tables, and deleting a tenant's
+    user would take shared rows with it that refer to the shared user of the same key.
+    """
+
+    def candidates(original: Any, opts: Any) -> Any:
+        if not all(guards.sides(opts.app_label)):
+            return original(opts)
+        here = 1 if ACTIVE.get() is None else 0
+        return [
+            related
+            for related in original(opts)
+            if (known := guards.sides(related.related_model._meta.app_label))[here]
+            or not any(known)
+        ]
+
+    wrap(deletion, "get_candidate_relations_to_delete", candidates)
 
 
 @seam
@@ -183,6 +261,8 @@ def objects_given_to_querysets_are_checked() -> None:
 
     def contains(original: Any, self: Any, obj: Any) -> Any:
         guards.require_object(obj)
+        if self._result_cache is not None:
+            guards.require_results(self)
         return original(self, obj)
 
     def bulk(original: Any, self: Any, objs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -193,6 +273,34 @@ def objects_given_to_querysets_are_checked() -> None:
     wrap(QuerySet, "contains", contains)
     wrap(QuerySet, "bulk_update", bulk)
     wrap(QuerySet, "bulk_create", bulk)
+
+
+@seam
+def objects_given_to_related_managers_are_checked() -> None:
+    """`remove(obj)` and `set(objs)` compare bare keys and ask no router."""
+
+    def several(original: Any, self: Any, *objs: Any, **kwargs: Any) -> Any:
+        guards.require_objects(objs)
+        return original(self, *objs, **kwargs)
+
+    def whole(original: Any, self: Any, objs: Any, **kwargs: Any) -> Any:
+        objs = tuple(objs)
+        guards.require_objects(objs)
+        return original(self, objs, **kwargs)
+
+    def create_manager(original: Any, *args: Any, **kwargs: Any) -> Any:
+        manager = original(*args, **kwargs)
+        for name, around in (("add", several), ("remove", several), ("set", whole)):
+            if name in manager.__dict__:
+                wrap(manager, name, around)
+        return manager
+
+    wrap(related_descriptors, "create_reverse_many_to_one_manager", create_manager)
+    wrap(related_descriptors, "create_forward_many_to_many_manager", create_manager)
+    if apps.is_installed("django.contrib.contenttypes"):
+        from django.contrib.contenttypes import fields  # noqa: PLC0415  (has models)
+
+        wrap(fields, "create_generic_related_manager", create_manager)
 
 
 @seam
@@ -287,6 +395,20 @@ def allowed_hosts_follow_the_catalog() -> None:
         return original(host, allowed_hosts) or leads_to_tenant(host)
 
     wrap(http_request, "validate_host", validate_host)
+
+
+@seam
+def migration_signals_name_their_tenant() -> None:
+    """`flush` names `default`, by which receivers would stamp the tenant's objects."""
+
+    def send(original: Any, sender: Any, **named: Any) -> Any:
+        tenant = ACTIVE.get()
+        if tenant is not None and named.get("using") == DEFAULT_DB_ALIAS:
+            named["using"] = tenant.label
+        return original(sender, **named)
+
+    for signal in (pre_migrate, post_migrate):
+        wrap(signal, "send", send)
 
 
 class _RecentLabels(dict[str, Any]):

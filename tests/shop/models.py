@@ -1,6 +1,6 @@
 """A tenant app with every sort of relation."""
 
-from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
@@ -29,6 +29,8 @@ class Author(models.Model):
     country = models.ForeignKey(
         "geo.Country", models.DO_NOTHING, null=True, db_constraint=False
     )
+
+    notes = GenericRelation("Note")
 
     objects = LongNames.as_manager()
 

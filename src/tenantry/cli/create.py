@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from tenantry.catalog.models import LifecycleRecord
 from tenantry.catalog.registry import registry
 from tenantry.conf import DEFAULT_PLACEMENT
+from tenantry.lifecycle.actions import TEMPLATE
 from tenantry.lifecycle.provision import resume
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Provision the tenants, in order."""
     keys = options["keys"]
     if options["resume"]:
-        keys = keys or list(LifecycleRecord.objects.values_list("key", flat=True))
+        keys = keys or unfinished_keys()
         for key in keys:
             done = resume(key)
             said = "is active" if done is not None else "has been dropped"
@@ -62,3 +63,9 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
             domains=options["domain"],
         )
         command.stdout.write(f"{tenant.key} is active, in {tenant.location}")
+
+
+def unfinished_keys() -> list[str]:
+    """Return the keys of tenants that something was begun on, and not ended."""
+    records = LifecycleRecord.objects.exclude(action=TEMPLATE).order_by("key")
+    return list(records.values_list("key", flat=True))

@@ -39,7 +39,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         command.stdout.write("No tenant is chosen.")
         return
     if options["interactive"]:
-        _confirm([tenant.key for tenant in tenants])
+        _confirm(command, [tenant.key for tenant in tenants])
     rows = {tenant.key: tenant for tenant in tenants}
 
     def action(ref: TenantRef) -> None:
@@ -55,7 +55,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     )
 
 
-def _confirm(keys: list[str]) -> None:
+def _confirm(command: BaseCommand, keys: list[str]) -> None:
     """Ask for the key of one tenant, or the number of several."""
     what = keys[0] if len(keys) == 1 else str(len(keys))
     shown = ", ".join(keys[:10]) + (" …" if len(keys) > 10 else "")  # noqa: PLR2004
@@ -63,6 +63,11 @@ def _confirm(keys: list[str]) -> None:
         f"This removes all data of: {shown}\nIt cannot be undone. "
         f"Type {what!r} to go on: "
     )
-    if input(question).strip() != what:
-        msg = "Nothing was dropped."
+    command.stderr.write(question, ending="")
+    try:
+        answer = input().strip()
+    except EOFError:
+        answer = ""
+    if answer != what:
+        msg = "Nothing was dropped. (Where nobody can answer: --no-input.)"
         raise CommandError(msg)

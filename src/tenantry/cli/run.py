@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import shlex
+import sys
+from contextlib import redirect_stdout
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.core.management import get_commands, load_command_class
@@ -15,6 +19,24 @@ from tenantry.fleet.runner import Step, run
 
 if TYPE_CHECKING:
     from tenantry.types import TenantRef
+
+
+class DividedOutput(io.TextIOBase):
+    """Standard output in which each thread's `print` goes to that tenant's own."""
+
+    buffer_now: ContextVar[io.StringIO | None] = ContextVar("buffer_now", default=None)
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write to the tenant's buffer, where the thread has one."""
+        written: int = (self.buffer_now.get() or self._stream).write(text)
+        return written
+
+    def flush(self) -> None:
+        """Flush what everybody writes to in the end."""
+        self._stream.flush()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,14 +81,15 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         command.stdout, len(tenants), what=name, form=form
     ) as progress:
         refs = [tenant.ref for tenant in tenants]
-        steps = run(refs, action, jobs=options["jobs"], watch=watch)
+        with redirect_stdout(DividedOutput(sys.stdout)):
+            steps = run(refs, action, jobs=options["jobs"], watch=watch)
     output.finish(
         command.stdout,
         steps,
         form=form,
         verb=name,
         again="run --only {only} -- "
-        + " ".join(argv).replace("{", "{{").replace("}", "}}"),
+        + shlex.join(argv).replace("{", "{{").replace("}", "}}"),
     )
 
 
@@ -86,5 +109,9 @@ def run_command(
     # The stream itself: a command's own wrapper adds the line ends that it wants.
     stream: Any = parent.stdout._out if buffer is None else buffer  # noqa: SLF001
     target.stdout = OutputWrapper(stream)
-    target.execute(*parsed.pop("args", ()), **{**parsed, "stdout": stream})
+    token = DividedOutput.buffer_now.set(buffer)
+    try:
+        target.execute(*parsed.pop("args", ()), **{**parsed, "stdout": stream})
+    finally:
+        DividedOutput.buffer_now.reset(token)
     return buffer.getvalue() if buffer is not None else None

@@ -43,7 +43,7 @@ def start_folder(folder: Path) -> None:
     write_record(folder)
 
 
-def write_record(folder: Path, **facts: Any) -> None:  # noqa: ANN401  (JSON)
+def write_record(folder: Path, **facts: Any) -> None:
     """Note that the folder is the demo's, and what is known of its tenants."""
     (folder / RECORD).write_text(json.dumps({"made_by": "tenantry.demo", **facts}))
 
@@ -74,7 +74,7 @@ def start_database(settings: dict[str, Any]) -> None:
         handler.close_all()
 
 
-def _recreate(cursor: Any, name: str) -> None:  # noqa: ANN401  (Django's cursor)
+def _recreate(cursor: Any, name: str) -> None:
     cursor.execute(
         "SELECT coalesce(shobj_description(oid, 'pg_database'), '') "
         "FROM pg_database WHERE datname = %s",
@@ -94,7 +94,7 @@ def _recreate(cursor: Any, name: str) -> None:  # noqa: ANN401  (Django's cursor
 def _no_server(settings: dict[str, Any], error: DatabaseError) -> str:
     reason = " ".join(str(error).split())
     return (
-        f"PostgreSQL at {settings['HOST']}:{settings['PORT']} cannot be used: {reason}. "
+        f"PostgreSQL at {settings['HOST']}:{settings['PORT']} cannot be used: {reason} "
         "Start one (docker run -d -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust "
         "postgres), or name one whose role may create databases: "
         "TENANTRY_DEMO_POSTGRES_URL=postgresql://user:password@host:5432. "

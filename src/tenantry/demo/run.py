@@ -1,4 +1,4 @@
-"""The demo's course: a place made anew, tenants provisioned, then served or verified."""
+"""The demo's course: a new place, tenants provisioned, then served or verified."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connections
 from tqdm import tqdm
 
 from tenantry.demo import data, server, verify
@@ -62,4 +63,5 @@ def provision(number: int) -> float:
             bar.update(done - bar.n)
 
         Tenant.objects.provision_many(wanted, on_progress=show)
+    connections.close_all()  # the last tenants' are open still
     return perf_counter() - start

@@ -7,12 +7,12 @@ import socket
 import sys
 
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.core.servers.basehttp import ThreadedWSGIServer, run
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
 from tenantry.demo.customers.names import names
-from tenantry.demo.data import DemoError
 from tenantry.demo.customers.seed import PASSWORD
+from tenantry.demo.data import DemoError
 
 HOST = "127.0.0.1"
 
@@ -34,18 +34,15 @@ def _port_refused(port: int, error: OSError) -> str:
 
 
 def serve(port: int, tenants: int) -> None:
-    """Serve until interrupted; the threaded server closes what a thread had opened."""
-    application = StaticFilesHandler(get_wsgi_application())
-    try:
-        run(
-            HOST,
-            port,
-            application,
-            on_bind=lambda _: sys.stdout.write(welcome(port, tenants)),
-            server_cls=ThreadedWSGIServer,
-        )
-    except KeyboardInterrupt:
-        sys.stdout.write("\nGoodbye. The data stays until the next start.\n")
+    """Serve until interrupted; the server closes the connections of each thread."""
+    with ThreadedWSGIServer((HOST, port), WSGIRequestHandler) as server:
+        server.set_app(StaticFilesHandler(get_wsgi_application()))
+        sys.stdout.write(welcome(port, tenants))
+        sys.stdout.flush()
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            sys.stdout.write("\nGoodbye. The data stays until the next start.\n")
 
 
 def welcome(port: int, tenants: int) -> str:

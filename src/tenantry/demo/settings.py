@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.management.utils import get_random_secret_key
 
-POSTGRES_NAME = "tenantry_demo"
+POSTGRES_NAME = os.environ.get("TENANTRY_DEMO_POSTGRES_NAME", "tenantry_demo")
 
 
 def postgres(url: str) -> dict[str, Any]:
@@ -74,7 +74,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "tenantry.demo.customers.context_processors.tenant",
+                "tenantry.demo.shop.context_processors.shop",
+                "tenantry.demo.customers.context_processors.footer",
             ]
         },
     }

@@ -56,8 +56,7 @@ def migrate_tenant(ref: TenantRef, *, group: Group, fake: bool = False) -> int:
     signals = group.changes_models and not fake
     plan = [(each.migration, each.backwards) for each in group.migrations]
     if signals:
-        apps = group.migrations[0].operations[0].before.apps
-        emit_pre_migrate_signal(0, False, ref.label, apps=apps, plan=plan)  # noqa: FBT003
+        emit_pre_migrate_signal(0, False, ref.label, apps=_first_apps(group), plan=plan)  # noqa: FBT003
     for planned in group.migrations:
         _apply(connection, planned, fake=fake)
     recorder = MigrationRecorder(connection)
@@ -67,6 +66,12 @@ def migrate_tenant(ref: TenantRef, *, group: Group, fake: bool = False) -> int:
         emit_post_migrate_signal(0, False, ref.label, apps=_last_apps(group), plan=plan)  # noqa: FBT003
     tenant_migrated.send(sender=type(group), tenant=ref, plan=plan)
     return len(group.migrations)
+
+
+def _first_apps(group: Group) -> Any:
+    planned = next(each for each in group.migrations if each.operations)
+    first, last = planned.operations[0], planned.operations[-1]
+    return (last.after if planned.backwards else first.before).apps
 
 
 def _last_apps(group: Group) -> Any:

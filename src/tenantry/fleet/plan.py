@@ -12,28 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, connections
+from django.db.migrations import operations as django_operations
 from django.db.migrations.exceptions import (
     InconsistentMigrationHistory,
     IrreversibleError,
 )
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.operations import (
-    AddConstraint,
-    AddField,
-    AddIndex,
-    AlterField,
-    AlterIndexTogether,
-    AlterModelManagers,
-    AlterModelTable,
-    AlterUniqueTogether,
-    RemoveConstraint,
-    RemoveField,
-    RemoveIndex,
-    RenameField,
-    RenameIndex,
-)
 from django.db.migrations.state import ProjectState
 
+from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.isolation import isolations
 
@@ -51,19 +38,19 @@ MigrationError = (InconsistentMigrationHistory, IrreversibleError)
 
 # Operations after which content types and permissions are what they were.
 SAME_MODELS = (
-    AddConstraint,
-    AddField,
-    AddIndex,
-    AlterField,
-    AlterIndexTogether,
-    AlterModelManagers,
-    AlterModelTable,
-    AlterUniqueTogether,
-    RemoveConstraint,
-    RemoveField,
-    RemoveIndex,
-    RenameField,
-    RenameIndex,
+    django_operations.AddConstraint,
+    django_operations.AddField,
+    django_operations.AddIndex,
+    django_operations.AlterField,
+    django_operations.AlterIndexTogether,
+    django_operations.AlterModelManagers,
+    django_operations.AlterModelTable,
+    django_operations.AlterUniqueTogether,
+    django_operations.RemoveConstraint,
+    django_operations.RemoveField,
+    django_operations.RemoveIndex,
+    django_operations.RenameField,
+    django_operations.RenameIndex,
 )
 
 
@@ -155,18 +142,20 @@ def plan_fleet(
     """
     groups, unreadable = read_applied(refs)
     planned = []
-    for members in groups.values():
+    for recorded, members in groups.items():
         try:
-            planned.append(plan_group(members, targets))
+            planned.append(plan_group(members, recorded, targets))
         except (*MigrationError, DatabaseError) as error:
             unreadable.update(dict.fromkeys(members, error))
     return FleetPlan(planned, unreadable)
 
 
 def plan_group(
-    members: list[TenantRef], targets: list[tuple[str, str | None]] | None
+    members: list[TenantRef],
+    recorded: Applied,
+    targets: list[tuple[str, str | None]] | None,
 ) -> Group:
-    """Return the work of tenants in the same state, as Django plans it for the first.
+    """Return the work of tenants that recorded the same, as Django plans it for one.
 
     Raises `InconsistentMigrationHistory` and `IrreversibleError` before anything is
     touched.
@@ -175,20 +164,48 @@ def plan_group(
         connection = connections[members[0].label]
         executor = MigrationExecutor(connection)
         executor.loader.check_consistent_history(connection)
-    loader = executor.loader
-    wanted = loader.graph.leaf_nodes() if targets is None else targets
-    steps = executor.migration_plan(wanted)
-    applied = loader.applied_migrations or {}
-    replaced = [
-        name
-        for name, migration in loader.replacements.items()
-        if name not in applied and all(each in applied for each in migration.replaces)
-    ]
+        loader = executor.loader
+        wanted = loader.graph.leaf_nodes() if targets is None else targets
+        steps = executor.migration_plan(wanted)
+        _rename_content_types(steps, members[0].label)
+    backwards = bool(steps) and steps[0][1]
+    names = {name for step, _ in steps for name in _records(step)}
+    replaced = _replaced(loader, recorded - names if backwards else recorded | names)
     if not steps:
         return Group(members, [], replaced)
-    if steps[0][1]:
-        return Group(members, _backwards(executor, steps))
-    return Group(members, _forwards(loader, steps), replaced)
+    planned = _backwards(executor, steps) if backwards else _forwards(loader, steps)
+    return Group(members, planned, replaced)
+
+
+def _records(migration: Migration) -> list[tuple[str, str]]:
+    """Return the names under which the migration is recorded."""
+    return [(migration.app_label, migration.name), *migration.replaces]
+
+
+def _replaced(
+    loader: MigrationLoader, recorded: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Return the squashed migrations of which all but their own name is recorded."""
+    known = set(recorded)
+    return [
+        name
+        for name, migration in loader.replacements.items()
+        if name not in known and known.issuperset(migration.replaces)
+    ]
+
+
+def _rename_content_types(steps: list[tuple[Migration, bool]], alias: str) -> None:
+    """Let a model's content type be renamed with it.
+
+    Django puts that operation into the plan when `pre_migrate` is sent; here the
+    operations are rendered before, once for all tenants.
+    """
+    if conf.in_tenants("contenttypes"):
+        from django.contrib.contenttypes.management import (  # noqa: PLC0415  (models)
+            inject_rename_contenttypes_operations,
+        )
+
+        inject_rename_contenttypes_operations(plan=steps, using=alias)
 
 
 def _forwards(

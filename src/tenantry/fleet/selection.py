@@ -11,6 +11,7 @@ from django.core.exceptions import FieldError, ValidationError
 
 from tenantry.catalog.models import State
 from tenantry.catalog.registry import registry
+from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import TenantNotFound, TenantryError
 
@@ -60,6 +61,12 @@ class Selection:
         if state != "any":
             rows = rows.filter(state=state)
         if self.placement:
+            if self.placement not in conf.placements:
+                msg = (
+                    f"There is no placement {self.placement!r}; there are: "
+                    f"{', '.join(conf.placements)}."
+                )
+                raise BadSelection(msg)
             rows = rows.filter(placement=self.placement)
         for condition in self.where:
             name, equals, value = condition.partition("=")

@@ -240,6 +240,8 @@ class SQLite(Engine):
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         try:
             counts = _copy_tables(Path(self.settings["NAME"]), unfinished, kept)
+            # Of a process that died before it had removed the rows: out of date by now.
+            self.destroy(location)
             self.install(unfinished, location)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -5,3 +5,4 @@ from __future__ import annotations
 PROVISION = "provision"
 ADOPT = "adopt"
 DROP = "drop"
+TEMPLATE = "template"

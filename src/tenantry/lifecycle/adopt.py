@@ -72,7 +72,7 @@ def refuse_what_cannot_be(ref: TenantRef) -> None:
         )
         raise NotSupported(msg)
     why = None
-    if not tables_to_adopt():
+    if not is_single_tenant():
         why = "no table of a tenant app is in the shared database"
     elif isolation.exists(ref):
         why = f"its location {ref.location!r} exists already"
@@ -138,6 +138,18 @@ def tables_to_adopt() -> list[str]:
     with connection.cursor() as cursor:
         there = set(connection.introspection.table_names(cursor))
     return [table for table in tables_of(conf.tenant_apps) if table in there]
+
+
+def is_single_tenant() -> bool:
+    """Whether there are tables to adopt.
+
+    Those of apps in both lists alone, once there was a tenant, are the shared site's.
+    """
+    tables = tables_to_adopt()
+    halves = tables_of(conf.both_apps)
+    return any(table not in halves for table in tables) or (
+        bool(tables) and not UsedKey.objects.exists()
+    )
 
 
 def shared_rows_that_refer() -> list[str]:

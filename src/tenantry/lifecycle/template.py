@@ -15,12 +15,14 @@ from django.core.management import call_command
 from django.db import IntegrityError, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 
-from tenantry.catalog.models import StoredTemplate
+from tenantry.catalog.models import LifecycleRecord, StoredTemplate
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
-from tenantry.isolation import Isolation, Template
+from tenantry.isolation import Isolation, Template, isolations
+from tenantry.lifecycle import journal
+from tenantry.lifecycle.actions import TEMPLATE
 from tenantry.lifecycle.tables import tables_of
 
 if TYPE_CHECKING:
@@ -80,7 +82,10 @@ def _stored(isolation: Isolation, digest: str) -> Template | None:
 def _make(isolation: Isolation, digest: str) -> Template | None:
     ref = isolation.template_ref(uuid.uuid4().hex[:16])
     _refuse_left_overs(isolation, ref)
-    kept = False
+    _remove_unfinished()
+    template = kept = None
+    with override_tenant(None):
+        journal.begin(ref.key, TEMPLATE, "begun")
     try:
         migrate_from_zero(isolation, ref)
         template = isolation.capture(ref)
@@ -91,11 +96,24 @@ def _make(isolation: Isolation, digest: str) -> Template | None:
                 isolation.placement.alias,
             )
             return None
-        kept = not template.sql
-        return _store(isolation, digest, template)
+        kept = _store(isolation, digest, template)
+        return kept
     finally:
-        if not kept:
+        if kept is None or kept is not template or kept.sql:
             isolation.destroy(ref)
+        with override_tenant(None):
+            journal.end(ref.key)
+
+
+def _remove_unfinished() -> None:
+    """Remove what processes left behind that died while they made a template."""
+    with override_tenant(None):
+        for record in LifecycleRecord.objects.filter(action=TEMPLATE):
+            if journal.is_gone(record):
+                token = record.key.removeprefix("~")
+                for isolation in isolations.all():
+                    isolation.destroy(isolation.template_ref(token))
+                journal.end(record.key)
 
 
 def _refuse_left_overs(isolation: Isolation, ref: TenantRef) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # that has failed, are sent as they are. Names in them are then looked up in the
 # session's own path, which holds no tenant's schema: qualify them.
 AS_IT_IS = re.compile(
-    r"""(?:\s|--[^\n]*\n|/\*.*?\*/)*
+    r"""(?>\s|--[^\n]*\n|/\*.*?\*/)*+
     (?:savepoint|rollback|release|commit|begin|start|abort|end|prepare\s+transaction
       |vacuum|discard|cluster|alter\s+system|checkpoint
       |(?:create|drop)\s+(?:database|tablespace|subscription)
@@ -34,6 +34,7 @@ AS_IT_IS = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 PREFIX = re.compile(r"\ASET LOCAL search_path TO [^;]*;\n")
+ANOTHER_FOLLOWS = re.compile(r";\s*[^\s;]")
 FIRST_LINE = re.compile(r"\bLINE (\d+):")
 
 
@@ -49,7 +50,7 @@ class CarryingCursor:
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
         """Execute the query in its tenant; results are the query's own only."""
         prefix = self.carry() if self.carry is not None else ""
-        if not prefix or (isinstance(query, str) and AS_IT_IS.match(query)):
+        if not prefix or self._goes_alone(query):
             super().execute(query, params, **kwargs)  # type: ignore[misc]
             return self
         try:
@@ -60,21 +61,29 @@ class CarryingCursor:
         self.nextset()  # type: ignore[attr-defined]
         return self
 
+    def _goes_alone(self, query: Any) -> bool:
+        """Whether the query is sent as it is.
+
+        Never within a healthy transaction: an earlier statement may have told it
+        another tenant. Nor where more statements follow in the same message.
+        """
+        status = self.connection.pgconn.transaction_status  # type: ignore[attr-defined]
+        return (
+            status != pq.TransactionStatus.INTRANS
+            and isinstance(query, str)
+            and AS_IT_IS.match(query) is not None
+            and ANOTHER_FOLLOWS.search(query) is None
+        )
+
     def executemany(
         self,
         query: Any,
         params_seq: Iterable[Any],
         **kwargs: Any,
     ) -> None:
-        """Execute the query for each set of parameters, each in its tenant."""
-        if self.carry is None or not self.carry():
+        """Execute the query for each set of parameters, all in one transaction."""
+        with _told(self):
             super().executemany(query, params_seq, **kwargs)  # type: ignore[misc]
-            return
-        total = 0
-        for params in params_seq:
-            self.execute(query, params)
-            total += max(self.rowcount, 0)
-        self._rowcount = total
 
     @contextmanager
     def copy(self, statement: Any, params: Any = None, **kwargs: Any) -> Iterator[Any]:

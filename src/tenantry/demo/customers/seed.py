@@ -6,7 +6,7 @@ shop could see another's rows, nothing but their content would tell.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 from decimal import Decimal
 from functools import cache
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PRODUCTS = 8
 PASSWORD = "demo"  # noqa: S105  (shown on every page)
 HALF = Decimal("0.5")
-SPRING = datetime.date(2026, 3, 1)
+SPRING = dt.date(2026, 3, 1)
 
 
 def mark_of(key: str) -> str:
@@ -44,7 +44,7 @@ def article_of(key: str, number: int) -> str:
     return f"{mark_of(key)}-{number:02}"
 
 
-def seed(*, tenant: AbstractTenant, **_: Any) -> None:  # noqa: ANN401  (signal)
+def seed(*, tenant: AbstractTenant, **_: Any) -> None:
     """Fill the active tenant; a receiver of `tenant_provisioned`."""
     throw = dice(tenant.key)
     with transaction.atomic():
@@ -90,14 +90,16 @@ def _products(key: str, throw: Random) -> list[Product]:
     products = []
     for place in range(PRODUCTS):
         lap, turn = divmod(place, len(glyphs))
-        nouns = trade.goods[glyphs[turn]]
+        glyph = glyphs[turn]
+        nouns = trade.goods[glyph]
+        prices = trade.other_prices.get(glyph, trade.prices)
         products.append(
             Product(
                 name=f"{adjectives[place]} {nouns[lap % len(nouns)]}",
                 blurb=blurbs[place],
-                price=throw.randint(*trade.prices) + throw.choice((0, HALF)),
+                price=throw.randint(*prices) + throw.choice((0, HALF)),
                 article=article_of(key, place + 1),
-                glyph=glyphs[turn],
+                glyph=glyph,
                 backdrop=backdrops[place],
                 mix=(first_mix + place) % MIXES,
             )
@@ -110,7 +112,7 @@ def _posts(throw: Random) -> list[Post]:
         Post(
             title=title,
             body=body,
-            published=SPRING + datetime.timedelta(days=throw.randrange(150)),
+            published=SPRING + dt.timedelta(days=throw.randrange(150)),
         )
         for title, body in throw.sample(POSTS, 3)
     ]

@@ -13,14 +13,17 @@ from django.shortcuts import render
 
 from tenantry import override_tenant
 from tenantry.demo.customers.models import Tenant
+from tenantry.demo.customers.names import trade_of
 from tenantry.demo.data import RECORD
 from tenantry.demo.shop.looks import Look, look_of
 from tenantry.demo.shop.models import Product, Shop
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
 FEATURED = 6
+CANDIDATES = 48
 PAGE = 96
 
 
@@ -81,12 +84,22 @@ def window(tenant: Tenant) -> Window:
         )
 
 
-def round_the_wheel(tenants: Any) -> list[Tenant]:  # noqa: ANN401  (a QuerySet)
-    """Return a few tenants whose colours lie far from each other."""
-    by_hue: dict[int, Tenant] = {}
-    for tenant in tenants[: FEATURED * 8]:
-        by_hue.setdefault(look_of(tenant.key).hue * FEATURED // 360, tenant)
-    return [by_hue[part] for part in sorted(by_hue)]
+def round_the_wheel(tenants: QuerySet[Tenant]) -> list[Tenant]:
+    """Return a few tenants unlike each other, in the order of their hues."""
+    chosen: list[Tenant] = []
+    candidates = list(tenants[:CANDIDATES])
+    for part in range(FEATURED):
+        trades = {trade_of(tenant.key) for tenant in chosen}
+        schemes = [look_of(tenant.key).scheme for tenant in chosen]
+        fitting = [
+            tenant
+            for tenant in candidates
+            if look_of(tenant.key).hue * FEATURED // 360 == part
+            and trade_of(tenant.key) not in trades
+        ]
+        fitting.sort(key=lambda tenant: schemes.count(look_of(tenant.key).scheme))
+        chosen += fitting[:1]
+    return chosen
 
 
 def record() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,7 @@ class Trade:
     taglines: tuple[str, ...]
     goods: dict[str, tuple[str, ...]]
     prices: tuple[int, int]
+    other_prices: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 ADJECTIVES = (
@@ -37,14 +38,10 @@ BLURBS = (
 )
 
 ABOUTS = (
-    "A small shop with a long table at the back where everything is made. "
-    "Come in, ask questions, take your time.",
-    "Three people, one workshop and a bell on the door. "
-    "We make a little at a time, and we know where each thing goes.",
-    "We opened with one shelf and a borrowed table. "
-    "There are more shelves now; the table stayed.",
-    "Everything here is chosen or made by us. If we would not keep it at home, "
-    "it does not go in the window.",
+    "A small shop with a long table at the back. Ask questions, take your time.",
+    "Three people, one workshop and a bell on the door. We make a little at a time.",
+    "We opened with one shelf and a borrowed table. The table stayed.",
+    "Everything is made by us. What we would not keep, we do not sell.",
 )
 
 POSTS = (
@@ -78,6 +75,7 @@ TRADES: dict[str, Trade] = {
             "lamp": ("Reading Lamp", "Desk Lamp", "Night Light"),
         },
         prices=(9, 34),
+        other_prices={"lamp": (38, 120)},
     ),
     "ceramics": Trade(
         noun="Ceramics",
@@ -98,6 +96,7 @@ TRADES: dict[str, Trade] = {
             "jug": ("Milk Jug", "Server", "Carafe"),
         },
         prices=(8, 22),
+        other_prices={"jug": (24, 46)},
     ),
     "plants": Trade(
         noun="Plants",
@@ -117,7 +116,8 @@ TRADES: dict[str, Trade] = {
             "sleeve": ("Sessions", "Quartet", "Ballads"),
             "player": ("Turntable", "Player", "Deck"),
         },
-        prices=(14, 89),
+        prices=(9, 36),
+        other_prices={"player": (140, 490)},
     ),
     "candles": Trade(
         noun="Candles",
@@ -137,7 +137,8 @@ TRADES: dict[str, Trade] = {
             "wheel": ("Front Wheel", "Wheelset", "Track Wheel"),
             "bell": ("Bell", "Brass Bell", "Ringer"),
         },
-        prices=(18, 980),
+        prices=(240, 980),
+        other_prices={"wheel": (60, 220), "bell": (9, 38)},
     ),
     "lamps": Trade(
         noun="Lamps",
@@ -167,7 +168,8 @@ TRADES: dict[str, Trade] = {
             "tin": ("Oolong", "Assam", "Jasmine"),
             "cup": ("Tea Bowl", "Cup", "Tasting Cup"),
         },
-        prices=(6, 46),
+        prices=(6, 24),
+        other_prices={"teapot": (38, 96)},
     ),
     "apothecary": Trade(
         noun="Apothecary",

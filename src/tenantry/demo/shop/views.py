@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from tenantry.demo.shop.models import Post, Product
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
 
 @require_safe
@@ -34,7 +33,8 @@ def basket(request: HttpRequest) -> HttpResponse:
     wanted: dict[str, int] = request.session.get("basket", {})
     if request.method == "POST":
         pk = request.POST.get("product", "")
-        if pk and get_object_or_404(Product, pk=pk):
+        if pk:
+            get_object_or_404(Product, pk=pk)
             wanted[pk] = wanted.get(pk, 0) + 1
         request.session["basket"] = wanted if pk else {}
         return redirect("basket")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from tenantry.exceptions import TenantryError
@@ -45,5 +45,5 @@ class Command(BaseCommand):
             module.handle(self, options)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        except TenantryError as error:
+        except (TenantryError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error

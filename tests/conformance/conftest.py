@@ -1,0 +1,51 @@
+"""The conformance suite runs with the settings of any isolation: `--ds=...`."""
+
+import pytest
+from django.conf import settings
+
+from tests.world import World, two_tenants
+
+ISOLATION = settings.TENANTRY["PLACEMENTS"]["default"]["BACKEND"].rpartition(".")[2]
+POOLED = "pool" in settings.DATABASES["default"].get("OPTIONS", {})
+
+collect_ignore = []
+if ISOLATION == "SchemaIsolation":
+    collect_ignore += ["test_open_databases.py"]
+else:
+    collect_ignore += ["test_statements.py"]
+if not POOLED:
+    collect_ignore += ["test_pool.py"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _database(database):
+    """Every test of the suite has the database."""
+
+
+@pytest.fixture(scope="session")
+def _pair(_database):
+    with two_tenants() as tenants:
+        yield tenants
+
+
+@pytest.fixture
+def world(_pair):
+    """Two tenants that the tests share, their rows as new, primary keys colliding."""
+    return World(*_pair)
+
+
+@pytest.fixture
+def tenants():
+    """Two tenants of this test alone."""
+    with two_tenants() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_active():
+    """Each test ends as it began: with no tenant active."""
+    from tenantry import get_tenant
+
+    assert get_tenant() is None
+    yield
+    assert get_tenant() is None
