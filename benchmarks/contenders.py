@@ -37,6 +37,7 @@ class Contender:
             "BENCH_USER": server.user,
             "DJANGO_SETTINGS_MODULE": "settings",
             "PATH": f"{server.bindir}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONDONTWRITEBYTECODE": "",  # else each process compiles our sources
             "PYTHONPATH": os.pathsep.join(map(str, folders)),
             **self.settings,
             **more,

@@ -63,14 +63,13 @@ def show(report, tenants, found):
     for name, result in found.items():
         for when, title in [("one", "one tenant"), ("all", f"{tenants:,} tenants")]:
             at = result[when]
-            uss = at.get("server_uss")
             rows.append(
                 [
                     f"{name}: after {title}",
                     at["connections"],
                     at["descriptors"],
                     f"{at['rss'] / MEGABYTE:.1f}",
-                    f"{uss / MEGABYTE:.1f}" if uss else "-",
+                    f"{at['server'] / MEGABYTE:.1f}" if "server" in at else "-",
                 ]
             )
     report.table(

@@ -187,7 +187,8 @@ def footprint():
     }
     if server := server_process():
         with contextlib.suppress(psutil.Error):
-            answer["server_uss"] = server.memory_full_info().uss
+            memory = server.memory_info()
+            answer["server"] = memory.rss - getattr(memory, "shared", 0)
     return answer
 
 

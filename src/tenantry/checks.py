@@ -7,15 +7,18 @@ in `docs/reference/checks.md`.
 from __future__ import annotations
 
 import difflib
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's name)
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS
+from django.utils.module_loading import import_string
 
 from tenantry.catalog.models import DomainRow, TenantRow
-from tenantry.conf import Problem, conf, is_reserved_alias
+from tenantry.conf import DEFAULT_PLACEMENT, Problem, conf, is_reserved_alias
+from tenantry.exceptions import InvalidIdentifier
 from tenantry.isolation import isolations
 from tenantry.routing.chain import chain
 
@@ -43,11 +46,14 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += _databases()
     found += _placements()
     found += _resolvers()
+    found += _imports()
     return _messages(found)
 
 
 def check_models(**_: object) -> list[CheckMessage]:
     """Check the tenant and domain models, and the relations across the boundary."""
+    if any(problem.id == "E001" for problem in _of_conf()):
+        return []
     found = [*_tenant_model(), *_domain_model(), *_sessions(), *_relations()]
     return _messages(found)
 
@@ -155,8 +161,16 @@ def _placements() -> Iterator[Problem]:
     try:
         made = isolations.all()
     except (ImproperlyConfigured, TypeError) as error:
-        yield Problem("E017", str(error), "See the settings reference.")
+        yield Problem(
+            "E017", str(error), "The reference of settings shows how."
+        )
         return
+    if DEFAULT_PLACEMENT not in conf.placements:
+        yield Problem(
+            "W034",
+            f"No placement is named {DEFAULT_PLACEMENT!r}: a new tenant must name one.",
+            f"Name the usual one {DEFAULT_PLACEMENT!r}.",
+        )
     for isolation in made:
         if isolation.database not in conf.databases:
             yield Problem(
@@ -177,13 +191,19 @@ def _placements() -> Iterator[Problem]:
                 f"Set its DATABASE to {DEFAULT_DB_ALIAS!r}.",
             )
         yield from isolation.problems()
+        try:
+            isolation.location_for("tenantry-check")
+        except InvalidIdentifier as error:
+            yield Problem("E017", str(error), "The reference of settings shows how.")
 
 
 def _resolvers() -> Iterator[Problem]:
     try:
         made = chain()
     except (ImproperlyConfigured, TypeError) as error:
-        yield Problem("E019", str(error), "See the reference of resolvers.")
+        yield Problem(
+            "E019", str(error), "The reference of settings shows how."
+        )
         return
     kinds = [type(resolver).__name__ for resolver in made]
     if (
@@ -203,14 +223,22 @@ def _resolvers() -> Iterator[Problem]:
             "SHARED_APPS.",
             "Add 'sessions' to SHARED_APPS, or resolve otherwise.",
         )
-    static = conf.static_url
-    if "PathResolver" in kinds and static and not static.startswith(("/", "http")):
-        yield Problem(
-            "W022",
-            f"STATIC_URL is {static!r}: under a path prefix it becomes the tenant's "
-            "own path, which the static files server does not know.",
-            f"Write it as '/{static}'.",
-        )
+
+
+def _imports() -> Iterator[Problem]:
+    """What is imported at the first request, or the first failure, is tried now."""
+    for option in ("NOT_FOUND_VIEW", "UNAVAILABLE_VIEW"):
+        try:
+            import_string(conf.raw[option])
+        except ImportError as error:
+            yield Problem("E028", f"TENANTRY[{option!r}]: {error}.", "Mend the path.")
+    if conf.shared_urlconf:
+        try:
+            import_module(conf.shared_urlconf)
+        except ImportError as error:
+            yield Problem(
+                "E028", f"TENANTRY['SHARED_URLCONF']: {error}.", "Mend the path."
+            )
 
 
 def _tenant_model() -> Iterator[Problem]:
@@ -273,16 +301,22 @@ def _sessions() -> Iterator[Problem]:
 
 
 def _relations() -> Iterator[Problem]:
-    joins = {
-        isolation.placement.alias
-        for isolation in isolations.all()
-        if not isolation.supports_shared_joins
-    }
+    try:
+        joins = {
+            isolation.placement.alias
+            for isolation in isolations.all()
+            if not isolation.supports_shared_joins
+        }
+    except (ImproperlyConfigured, TypeError):
+        return  # E017 says so
     for model in apps.get_models(include_auto_created=True):
         from_tenants = conf.in_tenants(model._meta.app_label)
         from_shared = conf.in_shared(model._meta.app_label)
         for field in model._meta.local_concrete_fields:
-            if not field.is_relation or field.related_model is None:
+            # A name: of a model that is not installed, which Django's own check tells.
+            if not field.is_relation or isinstance(
+                field.related_model, str | type(None)
+            ):
                 continue
             target = field.related_model._meta.app_label
             if from_shared and not conf.in_shared(target) and conf.in_tenants(target):

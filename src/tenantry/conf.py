@@ -148,6 +148,14 @@ class Conf:
                 )
                 value = option.default
             values[name] = value
+        if "ISOLATION" in given and "PLACEMENTS" in given:
+            self.problems.append(
+                Problem(
+                    "E027",
+                    "TENANTRY has both ISOLATION and PLACEMENTS.",
+                    "ISOLATION is the short form of one placement: keep one of them.",
+                )
+            )
         return values
 
     def __getattr__(self, name: str) -> Any:
@@ -190,7 +198,10 @@ class Conf:
         return {alias: self._placement(alias, value) for alias, value in given.items()}
 
     @staticmethod
-    def _placement(alias: str, value: dict[str, Any]) -> Placement:
+    def _placement(alias: str, value: object) -> Placement:
+        if not isinstance(value, dict):
+            msg = f"TENANTRY['PLACEMENTS'][{alias!r}] is {value!r}, not a dict."
+            raise ImproperlyConfigured(msg)
         unknown = value.keys() - {"BACKEND", "DATABASE", "OPTIONS"}
         if unknown or "BACKEND" not in value:
             msg = (
@@ -209,9 +220,9 @@ class Conf:
     def resolvers(self) -> list[dict[str, Any]]:
         """The resolver chain; with DEBUG, `<slug>.localhost` works in addition."""
         chain = [
-            {"BACKEND": given, "OPTIONS": {}}
-            if not isinstance(given, dict)
-            else {"BACKEND": given["BACKEND"], "OPTIONS": given.get("OPTIONS", {})}
+            {"BACKEND": None, "OPTIONS": {}, **given}
+            if isinstance(given, dict)
+            else {"BACKEND": given, "OPTIONS": {}}
             for given in self.raw["RESOLVERS"]
         ]
         local = {
@@ -253,7 +264,7 @@ class Conf:
         return str(django_settings.AUTH_USER_MODEL)
 
     @cached_property
-    def shared_host_names(self) -> frozenset[str]:
+    def shared_host_names(self) -> tuple[str, ...]:
         """The hosts of the shared site, in lower case.
 
         Unless SHARED_HOSTS says otherwise: the exact names in ALLOWED_HOSTS, where
@@ -268,11 +279,16 @@ class Conf:
             ]
             if self.debug:
                 given += ["localhost", "127.0.0.1", "[::1]"]
-        return frozenset(host.lower() for host in given)
+        return tuple(dict.fromkeys(host.lower() for host in given))
 
     @cached_property
     def exempt_paths(self) -> tuple[str, ...]:
-        """Path prefixes served without a tenant: those given, and static files."""
+        """Path prefixes served without a tenant: those given, and static files.
+
+        Django keeps the first value of STATIC_URL and MEDIA_URL that it computes,
+        script prefix and all: so both are read here, before a tenant's is in force.
+        """
+        _ = django_settings.MEDIA_URL
         paths = tuple(self.raw["EXEMPT_PATHS"])
         static = self.static_url
         if static and static.startswith("/") and static != "/":
@@ -310,6 +326,8 @@ class _Current:
     def __init__(self) -> None:
         self._conf = Conf()
         self._listeners: list[Any] = []
+        # Names of the databases before a test runner puts its own in their place.
+        self.real_names: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._conf, name)
@@ -348,4 +366,6 @@ def is_reserved_alias(alias: str) -> bool:
 
 def connect() -> None:
     """Listen for changed settings; called when the app is ready."""
+    for alias, database in django_settings.DATABASES.items():
+        conf.real_names.setdefault(alias, str(database.get("NAME", "")))
     setting_changed.connect(_setting_changed, dispatch_uid="tenantry.conf")

@@ -273,6 +273,26 @@ def close_temporary() -> None:
             connection.close()
 
 
+def require_no_transaction() -> None:
+    """Raise `RuntimeError` where this thread has a transaction open, anywhere.
+
+    As Django's `atomic(durable=True)`, and for the tenants' databases too; those that a
+    `TestCase` opens around a test do not count.
+    """
+    from django.db import connections  # noqa: PLC0415  (patched when the app is ready)
+
+    for connection in connections.all(initialized_only=True):
+        blocks = connection.atomic_blocks
+        if connection.in_atomic_block and not (
+            blocks and getattr(blocks[-1], "_from_testcase", False)
+        ):
+            msg = (
+                "A tenant cannot be made or removed inside an atomic block: a rollback "
+                "would not undo it. Do it before or after."
+            )
+            raise RuntimeError(msg)
+
+
 def refuse_in_transaction(_: TenantRef | None) -> None:
     """Raise `ActivationRefused` where the active tenant has a transaction open."""
     from django.db import connections  # noqa: PLC0415  (patched when the app is ready)

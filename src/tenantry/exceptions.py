@@ -12,6 +12,7 @@ TenantryError
 ├── InvalidIdentifier        a name that the engine would not take as it is
 └── LifecycleError           a step of provisioning, adopting or dropping failed
     ├── KeyTaken             the key is in use, or was used by a dropped tenant
+    ├── LocationTaken        something else is where the tenant would live
     └── LifecycleBusy        another process is working on this tenant
 """
 
@@ -110,7 +111,7 @@ class InvalidIdentifier(TenantryError):
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self.reason = reason
-        super().__init__(f"{name!r} cannot name a tenant's location: {reason}.")
+        super().__init__(f"{name!r} cannot be used: {reason}.")
 
 
 class LifecycleError(TenantryError):
@@ -124,6 +125,10 @@ class LifecycleError(TenantryError):
 
 class KeyTaken(LifecycleError):
     """The key is in use, or was used by a tenant that has been dropped."""
+
+
+class LocationTaken(LifecycleError):
+    """Something is where the tenant would live, and it is not the tenant's."""
 
 
 class LifecycleBusy(LifecycleError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 
@@ -147,6 +148,9 @@ class AbstractDomain(DomainRow):
         self.full_clean(
             exclude=["tenant"], validate_unique=False, validate_constraints=False
         )
+        if not self.path and self.host in conf.shared_host_names:
+            msg = f"{self.host!r} is a host of the shared site; a tenant would hide it."
+            raise ValidationError({"host": msg})
         siblings = type(self)._base_manager.filter(tenant_id=self.tenant_id)
         siblings = siblings.exclude(pk=self.pk)
         if not self.is_primary and not siblings.filter(is_primary=True).exists():

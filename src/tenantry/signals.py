@@ -11,7 +11,8 @@ undoes the provisioning.
 
 `tenant_resolved(sender, request, tenant)`: a request was resolved to a tenant.
 
-`tenant_migrated(sender, tenant, plan)`: a tenant was migrated by `tenants migrate`.
+`tenant_migrated(sender, ref, plan)`: `tenants migrate` brought the tenant of that
+`TenantRef` up to date.
 """
 
 from __future__ import annotations

@@ -22,11 +22,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.db.models.base import ModelState
 
-from tenantry.catalog.models import CatalogVersion, TenantRow
+from tenantry.catalog.models import CatalogVersion, State, TenantRow
 from tenantry.catalog.validators import normalize_host
 from tenantry.conf import conf
 from tenantry.context import override_tenant
-from tenantry.exceptions import TenantNotFound
+from tenantry.exceptions import TenantNotFound, TenantUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,10 +161,16 @@ class Registry:
         )
 
     def ref(self, key: str) -> TenantRef:
-        """Return the tenant's value; raise `TenantNotFound`."""
+        """Return the tenant's value.
+
+        Raises `TenantNotFound`, and `TenantUnavailable` for one that is not whole:
+        being provisioned or dropped.
+        """
         entry = self.by_key(key)
         if entry is None:
             raise TenantNotFound(key)
+        if entry.state in (State.PROVISIONING, State.DROPPING):
+            raise TenantUnavailable(key, State(entry.state).label)
         return entry.ref
 
     def primary_domain(self, key: str) -> tuple[str, str] | None:

@@ -63,6 +63,9 @@ def normalize_host(host: str) -> str:
     """
     given = host
     host = host.strip()
+    if "/" in host:
+        msg = f"{given!r} is not a host name: give it without scheme and path."
+        raise ValidationError(msg, code="invalid")
     if host.startswith("["):
         return _normalize_ipv6(given, host)
     host = PORT.sub("", host).rstrip(".") if host.count(":") < 2 else host  # noqa: PLR2004

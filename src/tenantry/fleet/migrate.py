@@ -64,7 +64,7 @@ def migrate_tenant(ref: TenantRef, *, group: Group, fake: bool = False) -> int:
         recorder.migration_qs.get_or_create(app=app, name=name)
     if signals:
         emit_post_migrate_signal(0, False, ref.label, apps=_last_apps(group), plan=plan)  # noqa: FBT003
-    tenant_migrated.send(sender=type(group), tenant=ref, plan=plan)
+    tenant_migrated.send(sender=type(group), ref=ref, plan=plan)
     return len(group.migrations)
 
 

@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from django.db import connections
+
 from tenantry.conf import conf
 from tenantry.exceptions import NotSupported
 from tenantry.types import TenantRef
@@ -90,6 +92,16 @@ class Isolation(ABC):
             kind=kind,
         )
 
+    @property
+    def in_tests(self) -> bool:
+        """Whether a test runner has put its own database in the place of this one."""
+        name = str(connections.settings.get(self.database, {}).get("NAME", ""))
+        return name != conf.real_names.get(self.database, name)
+
+    def is_occupied(self, ref: TenantRef) -> bool:
+        """Whether something is at the tenant's location, whole or not."""
+        return self.exists(ref)
+
     def template_ref(self, token: str) -> TenantRef:
         """Return the value of the template, a tenant that no catalog knows."""
         return self.ref(key=f"~{token}", location=self.template_location(token))
@@ -121,11 +133,7 @@ class Isolation(ABC):
 
     @abstractmethod
     def create_from(self, ref: TenantRef, template: Template) -> None:
-        """Make the location as a copy of the template, whole or not at all.
-
-        Does nothing where the location exists already: it was then made by this call,
-        as the name belongs to the tenant alone.
-        """
+        """Make the location as a copy of the template, whole or not at all."""
 
     @abstractmethod
     def destroy(self, ref: TenantRef) -> None:

@@ -38,7 +38,7 @@ class DatabaseIsolation(Isolation):
     @cached_property
     def server(self) -> Engine:
         """What this engine does to make, copy and remove a database."""
-        return engine_for(self.engine)(self.database, self.options)
+        return engine_for(self.engine)(self)
 
     @property
     def supports_adoption(self) -> bool:  # type: ignore[override]
@@ -67,12 +67,13 @@ class DatabaseIsolation(Isolation):
                     "Choose 'exceed' or 'raise'.",
                 )
             )
-        if self.max_open < 1:
+        most = self.options.get("MAX_OPEN", 100)
+        if not isinstance(most, int) or most < 1:
             found.append(
                 Problem(
                     "E013",
                     f"OPTIONS['MAX_OPEN'] of placement {self.placement.alias!r} is "
-                    f"{self.max_open}.",
+                    f"{most!r}.",
                     "A process needs at least one open tenant database.",
                 )
             )
@@ -80,7 +81,7 @@ class DatabaseIsolation(Isolation):
 
     def location_for(self, key: str) -> str:
         """Return the name of the database, or the file's path in the directory."""
-        return self.server.location_for(key)
+        return self.server.location_for(key, in_tests=self.in_tests)
 
     def template_location(self, token: str) -> str:
         """Return the location of the template."""
@@ -94,14 +95,17 @@ class DatabaseIsolation(Isolation):
         """Whether the database is there."""
         return self.server.exists(ref.location)
 
+    def is_occupied(self, ref: TenantRef) -> bool:
+        """Whether there is such a database, whole or not."""
+        return self.server.is_occupied(ref.location)
+
     def create_empty(self, ref: TenantRef) -> None:
         """Make the database."""
         self.server.create_empty(ref.location)
 
     def create_from(self, ref: TenantRef, template: Template) -> None:
         """Copy the template's database."""
-        if not self.server.exists(ref.location):
-            self.server.copy(template.token, ref.location)
+        self.server.copy(template.token, ref.location)
 
     def destroy(self, ref: TenantRef) -> None:
         """Drop the database."""

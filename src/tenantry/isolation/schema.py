@@ -138,8 +138,6 @@ class SchemaIsolation(Isolation):
 
     def create_from(self, ref: TenantRef, template: Template) -> None:
         """Replay the template's SQL, whole or not at all."""
-        if self.exists(ref):
-            return
         location = quote(ref.location)
         sql = f"CREATE SCHEMA {location};\n" + template.sql.replace(
             quote(template.token), location

@@ -83,7 +83,7 @@ def refuse_what_cannot_be(ref: TenantRef) -> None:
             ref.key,
             "adopt",
             why,
-            next_step="See `Adopt a single-tenant project` in the documentation.",
+            next_step="How-to: https://django-tenantry.readthedocs.io/how-to/adopt-a-project/",
         )
 
 

@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from tenantry.catalog.models import State, UsedKey
 from tenantry.catalog.registry import registry
-from tenantry.connections import close_temporary
+from tenantry.connections import close_temporary, require_no_transaction
 from tenantry.context import override_tenant
-from tenantry.exceptions import KeyTaken, LifecycleError
+from tenantry.exceptions import KeyTaken, LifecycleError, LocationTaken
 from tenantry.isolation import isolations
 from tenantry.lifecycle import journal
 from tenantry.lifecycle.actions import ADOPT, DROP, PROVISION
@@ -50,10 +50,34 @@ def provision(
     `ValidationError`, `LifecycleError`; `RuntimeError` inside an atomic block, as what
     is made here cannot be rolled back with it.
     """
+    require_no_transaction()
     tenant = model(**{**fields, "state": State.PROVISIONING})
     with override_tenant(None):
+        tenant.complete()
+        refuse_occupied(tenant.ref)
         record_tenant(tenant, domains)
         return finish(tenant)
+
+
+def refuse_occupied(ref: TenantRef) -> None:
+    """Raise `LocationTaken` where something is already: it is somebody else's.
+
+    In tests it is what a rolled-back test has left, and goes.
+    """
+    isolation = isolations[ref.placement]
+    if UsedKey.objects.filter(key=ref.key).exists() or not isolation.is_occupied(ref):
+        return
+    if isolation.in_tests:
+        isolation.destroy(ref)
+        return
+    raise LocationTaken(
+        ref.key,
+        "record",
+        f"there is something at {ref.location!r} already ({isolation.name}), which no "
+        "tenant of this project owns",
+        next_step="Move it away, choose another key, or set OPTIONS['NAME'] of "
+        f"placement {ref.placement!r}.",
+    )
 
 
 def record_tenant(tenant: Any, domains: Sequence[str]) -> None:
@@ -74,7 +98,8 @@ def record_tenant(tenant: Any, domains: Sequence[str]) -> None:
             raise KeyTaken(
                 tenant.key,
                 "record",
-                f"its slug, location or one of its domains is taken ({error})",
+                f"its slug {tenant.slug!r}, its location, or one of its domains "
+                f"({', '.join(domains) or 'none'}) is another tenant's: {error}",
                 next_step="Choose another, or see `manage.py tenants list`.",
             ) from error
         journal.begin(tenant.key, PROVISION, "recorded")
@@ -92,6 +117,9 @@ def finish(tenant: Any, *, last_step: str = "") -> Any:
                 remove_location(tenant.ref)
             make_and_seed(tenant)
         activate(tenant)
+    except LocationTaken:
+        undo(tenant, keep_location=True)
+        raise
     except BaseException:
         undo(tenant)
         raise
@@ -113,9 +141,7 @@ def make_and_seed(tenant: Any) -> None:
 def activate(tenant: Any) -> None:
     """Make the tenant routable, and end the record, in one transaction."""
     with (
-        journal.announced(
-            type(tenant), tenant.key, action=PROVISION, step="activated"
-        ),
+        journal.announced(type(tenant), tenant.key, action=PROVISION, step="activated"),
         transaction.atomic(),
     ):
         tenant.state = State.ACTIVE
@@ -127,6 +153,13 @@ def make_location(ref: TenantRef) -> None:
     """Make the tenant's schema, database or file, from the template if there is one."""
     isolation = isolations[ref.placement]
     template = find_template(isolation)
+    if isolation.is_occupied(ref):
+        raise LocationTaken(
+            ref.key,
+            "located",
+            f"something else was made at {ref.location!r} meanwhile",
+            next_step="Find out by whom; nothing of it was touched.",
+        )
     if template is not None:
         isolation.create_from(ref, template)
     else:
@@ -139,10 +172,11 @@ def remove_location(ref: TenantRef) -> None:
     isolations[ref.placement].destroy(ref)
 
 
-def undo(tenant: Any) -> None:
+def undo(tenant: Any, *, keep_location: bool = False) -> None:
     """Remove all that provisioning made; the key may be used again: it never lived."""
     with override_tenant(None):
-        remove_location(tenant.ref)
+        if not keep_location:
+            remove_location(tenant.ref)
         with transaction.atomic():
             remove_rows(tenant)
             UsedKey.objects.filter(key=tenant.key).delete()
@@ -187,6 +221,7 @@ def drop(tenant: Any) -> None:
     Raises `LifecycleBusy` while another process is at work on it, and `RuntimeError`
     inside an atomic block. Died half-way, it is finished by another call.
     """
+    require_no_transaction()
     with override_tenant(None):
         journal.take_over(tenant.key)
         with (

@@ -58,10 +58,22 @@ def find_template(isolation: Isolation) -> Template | None:
         digest = _digests[alias]
         if (alias, digest) in _ready:
             return _ready[alias, digest]
-        template = _stored(isolation, digest) or _make(isolation, digest)
+        template = _stored(isolation, digest)
+        if template is None and not _is_hidden(isolation):
+            template = _make(isolation, digest)
         if template is not None:
             _ready[alias, digest] = template
         return template
+
+
+def _is_hidden(isolation: Isolation) -> bool:
+    """Whether a template made now would be in a transaction, unseen by pg_dump.
+
+    So it is in a `TestCase`: tenants are then migrated, in the same transaction.
+    """
+    with override_tenant(None):
+        connection = connections[isolation.database]
+    return isolation.supports_transactional_ddl and connection.in_atomic_block
 
 
 def _stored(isolation: Isolation, digest: str) -> Template | None:

@@ -27,7 +27,7 @@ def address_of(tenant: Entry) -> tuple[str, str]:
         if address is None:
             continue
         host, prefix = address
-        host = host or next(iter(sorted(conf.shared_host_names)), None)
+        host = host or next((n for n in conf.shared_host_names if n[0] != "."), None)
         if host is not None:
             return host, prefix
     msg = (

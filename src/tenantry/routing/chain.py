@@ -47,12 +47,18 @@ conf.on_change(chain.reset)
 
 def make_resolver(BACKEND: Any, OPTIONS: dict[str, Any]) -> Resolver:  # noqa: N803
     """Return the resolver of one entry of the settings."""
+    if BACKEND is None:
+        msg = "An entry of TENANTRY['RESOLVERS'] has no BACKEND."
+        raise ImproperlyConfigured(msg)
     try:
         backend = import_string(BACKEND) if isinstance(BACKEND, str) else BACKEND
     except ImportError as error:
         msg = f"TENANTRY['RESOLVERS'] names {BACKEND!r}: {error}."
         raise ImproperlyConfigured(msg) from error
     if not (isinstance(backend, type) and issubclass(backend, Resolver)):
+        if OPTIONS:
+            msg = f"{BACKEND} is a function: it takes no OPTIONS."
+            raise ImproperlyConfigured(msg)
         return CallableResolver(backend)
     unknown = OPTIONS.keys() - backend.option_names
     if unknown:
@@ -84,7 +90,7 @@ def _is_shared(request: HttpRequest) -> bool:
     host = host_of(request)
     if host is None:
         return False
-    names: frozenset[str] = conf.shared_host_names
+    names: tuple[str, ...] = conf.shared_host_names
     if host in names:
         return True
     return any(n[0] == "." and (host == n[1:] or host.endswith(n)) for n in names if n)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.core.exceptions import ImproperlyConfigured
 
 from tenantry.catalog.registry import Entry, normalized, registry
-from tenantry.context import as_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,8 +242,8 @@ class CallableResolver(Resolver):
         answer = self.function(request)
         if answer is None or isinstance(answer, Resolution):
             return answer
-        ref = as_ref(answer)
-        entry = registry.by_key(ref.key) if ref is not None else None
+        key = answer if isinstance(answer, str) else answer.ref.key
+        entry = registry.by_key(key)
         return None if entry is None else Resolution(tenant=entry, by=str(self))
 
     def __str__(self) -> str:

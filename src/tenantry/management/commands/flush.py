@@ -1,0 +1,29 @@
+"""Django's `flush`; refuses to empty the catalog of tenants that are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands import flush
+
+from tenantry.catalog.registry import registry
+from tenantry.context import get_tenant
+from tenantry.isolation import isolations
+
+
+class Command(flush.Command):
+    """Django's own, but for the shared database while tenants exist."""
+
+    def handle(self, **options: Any) -> None:
+        """Flush; raise `CommandError` where tenants would be left that none knows."""
+        in_tests = any(isolation.in_tests for isolation in isolations.all())
+        shared = get_tenant() is None and not in_tests
+        if shared and registry.tenant_model._base_manager.exists():
+            msg = (
+                "The shared database holds the catalog: flushed, its tenants' data "
+                "would belong to nobody. Drop them first (manage.py tenants drop), or "
+                "flush tenants: manage.py tenants run -- flush --no-input"
+            )
+            raise CommandError(msg)
+        super().handle(**options)

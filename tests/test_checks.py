@@ -1,0 +1,422 @@
+"""Each mistake in the settings is told by its own check, the right setting by none."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+from django.core.checks import ERROR, WARNING
+from django.test import override_settings
+
+import tenantry
+from tenantry import checks
+from tenantry.isolation import DatabaseIsolation
+from tests.projects import SQLITE, Project
+from tests.settings import base
+
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+DATABASE = "tenantry.isolation.DatabaseIsolation"
+SCHEMA = "tenantry.isolation.SchemaIsolation"
+HOME = {"BACKEND": DATABASE}
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+TENANT = "tenantry.middleware.TenantMiddleware"
+SQLITE_FILE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": "/nowhere/x",
+    "OPTIONS": {},
+}
+CARRYING = {"ENGINE": "tenantry.backends.postgresql", "NAME": "x", "OPTIONS": {}}
+PLAIN = {**CARRYING, "ENGINE": "django.db.backends.postgresql"}
+SERVER_SIDE = {**CARRYING, "OPTIONS": {"server_side_binding": True}}
+ONE_APP = ["customers", "geo", "contenttypes", "auth", "sessions"]
+
+
+class OtherRouter:
+    """Stands for a router of the project's own."""
+
+
+class Near(DatabaseIsolation):
+    """Stands for an isolation that needs the shared tables beside the tenants'."""
+
+    supports_remote_shared = False
+
+
+def ours(**changes):
+    """Return the TENANTRY setting, changed; None removes an option."""
+    setting = copy.deepcopy(base.tenantry(DATABASE, DIRECTORY="/nowhere/tenants"))
+    setting.update(changes)
+    return {name: value for name, value in setting.items() if value is not None}
+
+
+def placed(isolation=DATABASE, *, database="default", **options):
+    """Return the TENANTRY setting with that placement."""
+    return ours(
+        PLACEMENTS={
+            "default": {
+                "BACKEND": isolation,
+                "DATABASE": database,
+                "OPTIONS": options,
+            }
+        }
+    )
+
+
+def lists(shared, tenants):
+    """Return the TENANTRY setting with these lists of apps."""
+    return ours(SHARED_APPS=shared.split(), TENANT_APPS=tenants.split())
+
+
+def found():
+    """Return the messages of all our checks, by id."""
+    messages = {}
+    for message in [*checks.check_settings(), *checks.check_models()]:
+        messages.setdefault(message.id.removeprefix("tenantry."), []).append(message)
+    return messages
+
+
+# id, wrong settings, what is said, right settings
+MISTAKES = [
+    ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
+    ("E001", {"TENANTRY": "acme"}, "not a dict", {}),
+    (
+        "E002",
+        {"TENANTRY": ours(RESOLVER=[])},
+        "unknown option 'RESOLVER'",
+        {"TENANTRY": ours(RESOLVERS=["tenantry.routing.DomainResolver"])},
+    ),
+    (
+        "E003",
+        {"TENANTRY": ours(SHARED_APPS="customers")},
+        "SHARED_APPS",
+        {"TENANTRY": ours(SHARED_APPS=tuple(ONE_APP))},
+    ),
+    (
+        "E003",
+        {"TENANTRY": ours(CATALOG_REFRESH_SECONDS="4")},
+        "CATALOG_REFRESH_SECONDS",
+        {"TENANTRY": ours(CATALOG_REFRESH_SECONDS=0.5)},
+    ),
+    ("E004", {"DATABASE_ROUTERS": []}, "DATABASE_ROUTERS", {}),
+    (
+        "W005",
+        {"DATABASE_ROUTERS": ["tests.test_checks.OtherRouter", checks.ROUTER]},
+        "not the first",
+        {"DATABASE_ROUTERS": [checks.ROUTER, "tests.test_checks.OtherRouter"]},
+    ),
+    ("W006", {"MIDDLEWARE": [SESSIONS]}, "no tenant", {"MIDDLEWARE": [TENANT]}),
+    (
+        "E007",
+        {"MIDDLEWARE": [SESSIONS, TENANT]},
+        "SessionMiddleware",
+        {"MIDDLEWARE": [TENANT, SESSIONS]},
+    ),
+    (
+        "E008",
+        {"TENANTRY": lists(" ".join(ONE_APP), "contenttypes auth sessions admin")},
+        "'shop'",
+        {},
+    ),
+    (
+        "E009",
+        {"TENANTRY": ours(SHARED_APPS=["customers", "tests.geo", *ONE_APP[2:]])},
+        "'tests.geo'",
+        {},
+    ),
+    (
+        "E010",
+        {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": PLAIN}},
+        "needs 'tenantry.backends.postgresql'",
+        {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": CARRYING}},
+    ),
+    (
+        "E011",
+        {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": SERVER_SIDE}},
+        "server_side_binding",
+        {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": CARRYING}},
+    ),
+    (
+        "E012",
+        {"TENANTRY": placed(ON_LIMIT="wait")},
+        "'wait'",
+        {"TENANTRY": placed(ON_LIMIT="raise")},
+    ),
+    (
+        "E013",
+        {"TENANTRY": placed(MAX_OPEN=0)},
+        "is 0",
+        {"TENANTRY": placed(MAX_OPEN=1)},
+    ),
+    ("E013", {"TENANTRY": placed(MAX_OPEN="many")}, "many", {}),
+    (
+        "E015",
+        {"TENANTRY": ours(TENANT_APPS=[*ours()["TENANT_APPS"], "tenantry"])},
+        "catalog",
+        {},
+    ),
+    (
+        "E016",
+        {"DATABASES": {"default": SQLITE_FILE, "tenant:x": SQLITE_FILE}},
+        "'tenant:x'",
+        {"DATABASES": {"default": SQLITE_FILE, "tenants": SQLITE_FILE}},
+    ),
+    (
+        "E016",
+        {"DATABASES": {"default": SQLITE_FILE, "tenantry:shared": SQLITE_FILE}},
+        "'tenantry:shared'",
+        {},
+    ),
+    ("E017", {"TENANTRY": placed("tenantry.isolation.Nothing")}, "Nothing", {}),
+    ("E017", {"TENANTRY": placed(MAX_OPNE=3)}, "Did you mean 'MAX_OPEN'?", {}),
+    (
+        "E017",
+        {"TENANTRY": ours(PLACEMENTS=None, ISOLATION="schemas")},
+        "'schemas'",
+        {"TENANTRY": ours(PLACEMENTS=None, ISOLATION="database")},
+    ),
+    ("E017", {"TENANTRY": ours(PLACEMENTS={"default": DATABASE})}, "'default'", {}),
+    ("E017", {"TENANTRY": ours(PLACEMENTS={"default": {}})}, "BACKEND", {}),
+    (
+        "E017",
+        {"TENANTRY": placed(NAME="fixed")},
+        "must hold '{key}'",
+        {"TENANTRY": placed(NAME="x_{key}")},
+    ),
+    (
+        "E018",
+        {"TENANTRY": placed(database="other")},
+        "'other'",
+        {
+            "TENANTRY": placed(database="other"),
+            "DATABASES": {"default": SQLITE_FILE, "other": SQLITE_FILE},
+        },
+    ),
+    ("E019", {"TENANTRY": ours(RESOLVERS=["tests.nothing"])}, "tests.nothing", {}),
+    (
+        "E019",
+        {
+            "TENANTRY": ours(
+                RESOLVERS=[{"BACKEND": "tenantry.routing.SubdomainResolver"}]
+            )
+        },
+        "OPTIONS['BASE']",
+        {
+            "TENANTRY": ours(
+                RESOLVERS=[
+                    {
+                        "BACKEND": "tenantry.routing.SubdomainResolver",
+                        "OPTIONS": {"BASE": "example.com"},
+                    }
+                ]
+            )
+        },
+    ),
+    ("E019", {"TENANTRY": ours(RESOLVERS=[{"OPTIONS": {}}])}, "BACKEND", {}),
+    (
+        "E020",
+        {"TENANTRY": ours(DOMAIN_MODEL=None)},
+        "DOMAIN_MODEL",
+        {
+            "TENANTRY": ours(
+                DOMAIN_MODEL=None, RESOLVERS=["tenantry.routing.HeaderResolver"]
+            )
+        },
+    ),
+    (
+        "E021",
+        {
+            "TENANTRY": {
+                **lists("customers geo", "contenttypes auth sessions admin shop"),
+                "RESOLVERS": ["tenantry.routing.SessionResolver"],
+            }
+        },
+        "'sessions'",
+        {"TENANTRY": ours(RESOLVERS=["tenantry.routing.SessionResolver"])},
+    ),
+    ("E023", {"TENANTRY": ours(TENANT_MODEL=None)}, "TENANT_MODEL", {}),
+    ("E023", {"TENANTRY": ours(TENANT_MODEL="customers.Nobody")}, "Nobody", {}),
+    ("E023", {"TENANTRY": ours(TENANT_MODEL="geo.Country")}, "AbstractTenant", {}),
+    ("E024", {"TENANTRY": ours(DOMAIN_MODEL="geo.Country")}, "AbstractDomain", {}),
+    ("E024", {"TENANTRY": ours(DOMAIN_MODEL="Domain")}, "no installed model", {}),
+    (
+        "E025",
+        {
+            "TENANTRY": lists(
+                "customers geo", "customers contenttypes auth sessions admin shop"
+            )
+        },
+        "'customers'",
+        {},
+    ),
+    (
+        "E026",
+        {"TENANTRY": lists("customers geo sessions", "contenttypes auth admin shop")},
+        "'auth'",
+        {"TENANTRY": lists("customers geo", "contenttypes auth sessions admin shop")},
+    ),
+    (
+        "E027",
+        {"TENANTRY": ours(ISOLATION="database")},
+        "both ISOLATION and PLACEMENTS",
+        {"TENANTRY": ours(ISOLATION="database", PLACEMENTS=None)},
+    ),
+    (
+        "E028",
+        {"TENANTRY": ours(NOT_FOUND_VIEW="tests.views.nothing")},
+        "NOT_FOUND_VIEW",
+        {"TENANTRY": ours(NOT_FOUND_VIEW="tests.views.shared")},
+    ),
+    (
+        "E028",
+        {"TENANTRY": ours(UNAVAILABLE_VIEW="tests.nothing.view")},
+        "UNAVAILABLE_VIEW",
+        {},
+    ),
+    (
+        "E028",
+        {"TENANTRY": ours(SHARED_URLCONF="tests.nothing")},
+        "SHARED_URLCONF",
+        {"TENANTRY": ours(SHARED_URLCONF="tests.urls_shared")},
+    ),
+    (
+        "E030",
+        {"TENANTRY": lists("customers geo contenttypes auth sessions", "admin shop")},
+        "admin.LogEntry.user",
+        {
+            "TENANTRY": {
+                **lists("customers geo contenttypes auth sessions", "admin shop"),
+                "PLACEMENTS": placed(SCHEMA)["PLACEMENTS"],
+            },
+            "DATABASES": {"default": CARRYING},
+        },
+    ),
+    (
+        "E031",
+        {"TENANTRY": lists("customers geo admin", "contenttypes auth sessions shop")},
+        "admin.LogEntry.user",
+        {},
+    ),
+    (
+        "E032",
+        {
+            "TENANTRY": placed("tests.test_checks.Near", database="other"),
+            "DATABASES": {"default": SQLITE_FILE, "other": SQLITE_FILE},
+        },
+        "'other'",
+        {"TENANTRY": placed("tests.test_checks.Near")},
+    ),
+    (
+        "W034",
+        {"TENANTRY": ours(PLACEMENTS={"silo": HOME})},
+        "'default'",
+        {"TENANTRY": ours(PLACEMENTS={"silo": HOME, "default": HOME})},
+    ),
+    (
+        "W033",
+        {
+            "TENANTRY": lists(
+                "customers geo admin contenttypes auth sessions",
+                "contenttypes auth sessions shop",
+            )
+        },
+        "admin.LogEntry.user",
+        {},
+    ),
+]
+
+
+BY_PROCESS = [
+    ({"TENANTRY": None}, "E001"),
+    ({"TENANTRY": {}}, "E023"),
+    ({"TENANTRY": ours(TENANT_MODEL=7)}, "E003"),
+    ({"TENANTRY": ours(TENANT_MODEL="nowhere.Tenant")}, "E023"),
+    ({"TENANTRY": placed("tenantry.isolation.Nothing")}, "E017"),
+    ({"TENANTRY": ours(PLACEMENTS=None, ISOLATION="schemas")}, "E017"),
+    ({"TENANTRY": ours(RESOLVERS=["tests.nothing"])}, "E019"),
+    ({"TENANTRY": ours(DOMAIN_MODEL=None)}, "E020"),
+    (
+        {
+            "TENANTRY": placed(),
+            "DATABASES": {"default": {**SQLITE_FILE, "NAME": ":memory:"}},
+        },
+        "E014",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong", "said", "right"),
+    MISTAKES,
+    ids=[f"{code}-{said}" for code, _, said, _ in MISTAKES],
+)
+def test_a_mistake_is_told_and_the_right_setting_is_not(  # noqa: PLR0917
+    code, wrong, said, right
+):
+    with override_settings(**wrong):
+        messages = found()
+    assert code in messages, sorted(messages)
+    (message, *_) = [
+        each for each in messages[code] if said in f"{each.msg} {each.hint}"
+    ]
+    assert message.level == {"E": ERROR, "W": WARNING}[code[0]]
+    link = f" See {checks.DOCS}#{code.lower()}"
+    assert message.hint.endswith(link)
+    assert len(message.hint) > len(link)
+    with override_settings(**right):
+        assert code not in found()
+
+
+def test_the_settings_of_the_tests_are_right():
+    with override_settings(TENANTRY=ours()):
+        assert found() == {}
+
+
+def test_every_id_has_its_mistake():
+    source = Path(tenantry.__file__).parent
+    ids = {
+        name
+        for path in source.rglob("*.py")
+        for name in re.findall(r'"([EW]\d{3})"', path.read_text())
+    }
+    assert ids == {code for code, *_ in MISTAKES} | {code for _, code in BY_PROCESS}
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("TENANT_APP", "TENANT_APPS"),
+        ("SHARED_APP", "SHARED_APPS"),
+        ("PLACEMENT", "PLACEMENTS"),
+        ("DOMAINMODEL", "DOMAIN_MODEL"),
+        ("RESERVED_KEY", "RESERVED_KEYS"),
+    ],
+)
+def test_an_unknown_option_suggests_the_nearest(given, near):
+    with override_settings(TENANTRY=ours(**{given: []})):
+        assert f"Did you mean {near!r}?" in found()["E002"][0].hint
+
+
+def test_an_unknown_option_that_is_like_none_lists_them():
+    with override_settings(TENANTRY=ours(xyzzy=1)):
+        assert "TENANT_MODEL" in found()["E002"][0].hint
+
+
+def test_an_apps_path_suggests_its_label():
+    wrong = ours(SHARED_APPS=["customer", "geo", *ONE_APP[2:]])
+    with override_settings(TENANTRY=wrong):
+        assert "Did you mean 'customers'?" in found()["E009"][0].hint
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    BY_PROCESS,
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_check_tells_it_without_a_traceback(settings, code, tmp_path):
+    project = Project(SQLITE, tmp_path / "p", **settings)
+    try:
+        ended = project.manage("check")
+        assert ended.status == 1
+        assert f"tenantry.{code}" in ended.err
+        assert "Traceback" not in ended.err
+    finally:
+        project.close()

@@ -1,0 +1,246 @@
+"""Each seam with Django is in place, and what it stands on is as it was.
+
+A test here fails where Django changes what we substitute; the behaviour is tested in
+`tests/conformance`, seam by seam, with and without it.
+"""
+
+import inspect
+
+import pytest
+from django.contrib.contenttypes import fields as generic
+from django.contrib.contenttypes.models import ContentType
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model, QuerySet, deletion, expressions, query
+from django.db.models.fields import related_descriptors, related_lookups
+from django.db.models.manager import BaseManager
+from django.db.models.signals import post_migrate, pre_migrate
+from django.db.models.sql.query import Query
+from django.db.utils import ConnectionHandler
+from django.http import request as http_request
+
+from tenantry import seams
+from tenantry.connections import TenantConnections
+from tests.shop.models import Author, Book, Note, Tag
+
+BULK_CREATE = (
+    "self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, "
+    "unique_fields"
+)
+# What each seam substitutes: the owner, the name, and Django's own parameters.
+SUBSTITUTED = {
+    "querysets_are_bound": [
+        (QuerySet, "__init__", "self, model, query, using, hints"),
+        (
+            query.RawQuerySet,
+            "__init__",
+            "self, raw_query, model, query, params, translations, using, hints",
+        ),
+        (query.RawQuerySet, "using", "self, alias"),
+    ],
+    "results_stay_with_their_tenant": [
+        (QuerySet, "_fetch_all", "self"),
+        (query.RawQuerySet, "_fetch_all", "self"),
+        (QuerySet, "__getitem__", "self, k"),
+        (QuerySet, "count", "self"),
+        (QuerySet, "exists", "self"),
+    ],
+    "aliases_given_by_hand_are_resolved": [
+        (QuerySet, "db", "self"),
+        (query.RawQuerySet, "db", "self"),
+        (BaseManager, "db", "self"),
+    ],
+    "statements_are_compiled_for_their_tenant": [
+        (Query, "get_compiler", "self, using, connection, elide_empty"),
+    ],
+    "objects_are_saved_where_they_belong": [
+        (
+            Model,
+            "save_base",
+            "self, raw, force_insert, force_update, using, update_fields",
+        ),
+    ],
+    "objects_are_refreshed_where_they_belong": [
+        (Model, "refresh_from_db", "self, using, fields, from_queryset"),
+    ],
+    "objects_are_deleted_where_they_belong": [
+        (deletion.Collector, "__init__", "self, using, origin, force_collection"),
+    ],
+    "deletions_stay_on_their_side": [
+        (deletion, "get_candidate_relations_to_delete", "opts"),
+    ],
+    "objects_used_as_values_are_checked": [
+        (related_lookups, "get_normalized_value", "value, lhs"),
+        (Model, "prepare_database_save", "self, field"),
+    ],
+    "objects_given_to_querysets_are_checked": [
+        (QuerySet, "contains", "self, obj"),
+        (QuerySet, "bulk_update", "self, objs, fields, batch_size"),
+        (QuerySet, "bulk_create", BULK_CREATE),
+    ],
+    "objects_given_to_related_managers_are_checked": [
+        (related_descriptors, "create_reverse_many_to_one_manager", "superclass, rel"),
+        (
+            related_descriptors,
+            "create_forward_many_to_many_manager",
+            "superclass, rel, reverse",
+        ),
+        (generic, "create_generic_related_manager", "superclass, rel"),
+    ],
+    "querysets_used_as_values_are_checked": [
+        (QuerySet, "resolve_expression", "self, *args, **kwargs"),
+        (expressions.Subquery, "__init__", "self, queryset, output_field, **extra"),
+        (QuerySet, "_combinator_query", "self, combinator, *other_qs, all"),
+        (QuerySet, "_merge_sanity_check", "self, other"),
+    ],
+    "prefetched_objects_are_checked": [
+        (query, "prefetch_one_level", "instances, prefetcher, lookup, level"),
+    ],
+    "atomic_stays_with_its_connection": [
+        (transaction.Atomic, "__enter__", "self"),
+        (transaction.Atomic, "__exit__", "self, exc_type, exc_value, traceback"),
+    ],
+    "callbacks_keep_their_tenant": [
+        (BaseDatabaseWrapper, "on_commit", "self, func, robust"),
+    ],
+    "allowed_hosts_follow_the_catalog": [
+        (http_request, "validate_host", "host, allowed_hosts"),
+    ],
+    "migration_signals_name_their_tenant": [
+        (pre_migrate, "send", "sender, **named"),
+        (post_migrate, "send", "sender, **named"),
+    ],
+}
+# These put an object of ours in place of Django's; each has a test of its own below.
+OF_THEIR_OWN = {
+    "connections_follow_the_context",
+    "content_types_are_not_kept_for_ever",
+}
+# Parameters that Django 5.2 has not, and that only Django itself passes.
+NEWER = {"force_collection", "fetch_mode"}
+EACH = [
+    pytest.param(*place, id=f"{getattr(place[0], '__name__', '')}.{place[1]}")
+    for places in SUBSTITUTED.values()
+    for place in places
+]
+
+
+def parameters(function):
+    """Return the names of a function's parameters, as they are written."""
+    stars = {
+        inspect.Parameter.VAR_POSITIONAL: "*",
+        inspect.Parameter.VAR_KEYWORD: "**",
+    }
+    return [
+        stars.get(each.kind, "") + name
+        for name, each in inspect.signature(
+            function, follow_wrapped=False
+        ).parameters.items()
+    ]
+
+
+def test_every_seam_is_named_here():
+    assert {seam.__name__ for seam in seams.SEAMS} == {*SUBSTITUTED, *OF_THEIR_OWN}
+
+
+@pytest.mark.parametrize("seam", seams.SEAMS, ids=lambda seam: seam.__name__)
+def test_every_seam_says_why_it_is_there(seam):
+    assert len(seam.__doc__) > 20
+
+
+@pytest.mark.parametrize(("owner", "name", "expected"), EACH)
+def test_the_seam_is_in_place_once_and_djangos_own_is_as_it_was(owner, name, expected):
+    now = vars(owner).get(name)
+    function = now.fget if isinstance(now, property) else now
+    original = getattr(function, seams.INSTALLED, None)
+    assert original is not None, f"{name} is Django's own"
+    assert not hasattr(original, seams.INSTALLED), f"{name} was wrapped twice"
+    assert original.__module__.startswith("django."), original
+    names = parameters(original)
+    wanted = expected.split(", ")
+    assert [n for n in names if n not in NEWER] == [n for n in wanted if n not in NEWER]
+
+
+def test_nothing_else_of_djangos_is_wrapped():
+    places = {
+        (owner, name) for entries in SUBSTITUTED.values() for owner, name, _ in entries
+    }
+    owners = {owner for owner, _ in places} | {connections.__class__.__mro__[1]}
+    found = set()
+    for owner in owners:
+        for name, value in vars(owner).items():
+            function = value.fget if isinstance(value, property) else value
+            if hasattr(function, seams.INSTALLED):
+                found.add((owner, name))
+    assert found == places
+
+
+def test_connections_are_ours_and_one_object():
+    from django import db
+
+    assert type(connections) is TenantConnections
+    assert db.connections is transaction.connections is connections
+    assert issubclass(TenantConnections, ConnectionHandler)
+    for name in ("__getitem__", "all", "close_all"):
+        assert name in vars(TenantConnections)
+        assert callable(getattr(ConnectionHandler, name))
+    assert parameters(ConnectionHandler.all) == ["self", "initialized_only"]
+
+
+def test_installing_twice_changes_nothing():
+    before = QuerySet.__init__
+    seams.install()
+    assert QuerySet.__init__ is before
+
+
+@pytest.mark.parametrize(
+    ("manager", "names"),
+    [
+        (lambda: Author.books.related_manager_cls, {"add", "remove", "set"}),
+        (lambda: Book.tags.related_manager_cls, {"add", "remove", "set"}),
+        (lambda: Tag.books.related_manager_cls, {"add", "remove", "set"}),
+        (lambda: Author.notes.related_manager_cls, {"add", "remove", "set"}),
+    ],
+)
+def test_related_managers_check_what_they_are_given(manager, names):
+    manager = manager()
+    wrapped = {
+        name for name, value in vars(manager).items() if hasattr(value, seams.INSTALLED)
+    }
+    assert wrapped == names
+
+
+def test_querysets_hold_what_the_seams_read():
+    queryset = Author.objects.all()
+    assert queryset._hints == {}
+    assert queryset._db is None
+    assert queryset._result_cache is None
+    assert queryset._query is queryset.query
+    assert {"model"} <= vars(queryset.query).keys()
+
+
+def test_an_execute_wrapper_is_called_as_we_expect():
+    assert "execute_wrappers" in inspect.getsource(BaseDatabaseWrapper.__init__)
+    from django.db.backends.utils import CursorWrapper
+
+    assert parameters(CursorWrapper._execute_with_wrappers) == [
+        "self",
+        "sql",
+        "params",
+        "many",
+        "executor",
+    ]
+
+
+def test_content_types_are_kept_for_a_bounded_number_of_tenants():
+    cache = ContentType.objects._cache
+    assert type(cache) is seams._RecentLabels
+    small = seams._RecentLabels()
+    small.most = 3
+    small["default"] = {}
+    for number in range(10):
+        small.setdefault(f"tenant:t{number}", {})["x"] = number
+    assert len(small) == 3
+    assert "default" in small
+    assert small["tenant:t9"] == {"x": 9}
+    assert Note.objects is not None
