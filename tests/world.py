@@ -26,6 +26,7 @@ def new_key(prefix="t"):
 @pytest.fixture(scope="session")
 def database(django_test_environment, django_db_blocker):
     """Make the shared database, migrated; at the end leave nothing on the server."""
+    from django.conf import settings as project
     from django.db import connections
     from django.test.utils import setup_databases, teardown_databases
 
@@ -49,11 +50,11 @@ def database(django_test_environment, django_db_blocker):
                     )
             connections.close_all()
             teardown_databases(made, verbosity=0)
+            if hasattr(project, "FOLDER"):
+                shutil.rmtree(project.FOLDER, ignore_errors=True)
 
 
 def _leave_nothing():
-    from django.conf import settings
-
     from tenantry import override_tenant
     from tenantry.isolation import isolations
     from tenantry.models import StoredTemplate
@@ -65,8 +66,6 @@ def _leave_nothing():
         for row in StoredTemplate.objects.all():
             isolation = isolations[row.placement]
             isolation.destroy(isolation.ref(key="template", location=row.token))
-    if hasattr(settings, "FOLDER"):
-        shutil.rmtree(settings.FOLDER / "tenants", ignore_errors=True)
 
 
 def provision(prefix="t", **fields):

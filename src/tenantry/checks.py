@@ -161,9 +161,7 @@ def _placements() -> Iterator[Problem]:
     try:
         made = isolations.all()
     except (ImproperlyConfigured, TypeError) as error:
-        yield Problem(
-            "E017", str(error), "The reference of settings shows how."
-        )
+        yield Problem("E017", str(error), "The reference of settings shows how.")
         return
     if DEFAULT_PLACEMENT not in conf.placements:
         yield Problem(
@@ -201,9 +199,7 @@ def _resolvers() -> Iterator[Problem]:
     try:
         made = chain()
     except (ImproperlyConfigured, TypeError) as error:
-        yield Problem(
-            "E019", str(error), "The reference of settings shows how."
-        )
+        yield Problem("E019", str(error), "The reference of settings shows how.")
         return
     kinds = [type(resolver).__name__ for resolver in made]
     if (

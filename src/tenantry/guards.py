@@ -199,7 +199,7 @@ def require_results(queryset: Any) -> None:
     """Raise `WrongTenant` where the rows that a QuerySet holds are another tenant's."""
     if not is_own(queryset):
         return
-    label = queryset.__dict__.get(RESULTS) or queryset._hints.get(HINT)
+    label = queryset.__dict__.get(RESULTS) or queryset._hints.get(HINT)  # noqa: SLF001
     tenant = ACTIVE.get()
     if label in {None, DEFAULT_DB_ALIAS if tenant is None else tenant.label}:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from django.utils.module_loading import import_string
 from tenantry.catalog.models import State
 from tenantry.conf import conf
 from tenantry.context import keep_tenant, keep_tenant_async, override_tenant
+from tenantry.routing.absolute import DEFAULT_PORTS
 from tenantry.routing.chain import is_exempt, resolve
 from tenantry.routing.prefix import keep_cookies_within, move_into_prefix, script_prefix
 from tenantry.routing.resolvers import SHARED, Resolution
@@ -32,6 +34,7 @@ __all__ = ["TenantMiddleware"]
 
 SAFE_METHODS = ("GET", "HEAD")
 PERMANENT_SAME_METHOD = 308
+PORT = re.compile(r":(\d+)\Z")
 
 
 class TenantMiddleware:
@@ -158,9 +161,10 @@ def redirect(request: HttpRequest, found: Resolution) -> HttpResponseBase | None
     if found.primary is None or not conf.redirect_to_primary:
         return None
     host, prefix = found.primary
-    port = request.get_port()
-    if port not in ("80", "443"):
-        host = f"{host}:{port}"
+    # The port that was asked for: the server's own may be another, behind a proxy.
+    port = PORT.search(request._get_raw_host())  # type: ignore[attr-defined]  # noqa: SLF001
+    if port is not None and int(port[1]) != DEFAULT_PORTS[request.scheme or "http"]:
+        host = f"{host}:{port[1]}"
     path = request.get_full_path().removeprefix(found.prefix)
     return _permanent(request, f"{request.scheme}://{host}{prefix}{path}")
 

@@ -104,31 +104,29 @@ def _bind_at_init(cls: Any) -> None:
 def results_stay_with_their_tenant() -> None:
     """A QuerySet that a module or a cache keeps remembers rows, which are one's own."""
 
-    def fetch_all(original: Any, self: Any) -> None:
-        if self._result_cache is not None:
-            guards.require_results(self)
-        elif not guards.is_own(self):
-            return original(self)
-        else:
-            # In one step, before there are rows: another thread may be at it as well.
-            guards.claim_results(self)
-            try:
-                return original(self)
-            except BaseException:
-                if self._result_cache is None:
-                    guards.release_results(self)
-                raise
-        return original(self)
-
     def from_results(original: Any, self: Any, *args: Any) -> Any:
         if self._result_cache is not None:
             guards.require_results(self)
         return original(self, *args)
 
     for cls in (QuerySet, query.RawQuerySet):
-        wrap(cls, "_fetch_all", fetch_all)
+        wrap(cls, "_fetch_all", _fetch_all)
     for name in ("__getitem__", "count", "exists"):
         wrap(QuerySet, name, from_results)
+
+
+def _fetch_all(original: Any, self: Any) -> None:
+    if self._result_cache is not None:
+        guards.require_results(self)
+    elif guards.is_own(self):
+        # In one step, before there are rows: another thread may be at it as well.
+        guards.claim_results(self)
+    try:
+        original(self)
+    except BaseException:
+        if self._result_cache is None:
+            guards.release_results(self)
+        raise
 
 
 @seam

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -103,9 +104,15 @@ def change_behind(key, **values):
 
 def test_a_change_is_seen_here_at_once(tenant, clock):
     assert registry.by_key(tenant.key).state == State.ACTIVE
+    row = Tenant.objects.get(pk=tenant.pk)
+
+    def save(state):
+        row.state = state
+        row.save()
+
     for change in (
         lambda state: Tenant.objects.filter(pk=tenant.pk).update(state=state),
-        lambda state: Tenant(**{**vars_of(tenant), "state": state}).save(),
+        save,
     ):
         for state in (State.SUSPENDED, State.ACTIVE):
             change(state)
@@ -113,24 +120,14 @@ def test_a_change_is_seen_here_at_once(tenant, clock):
             assert registry.by_host(tenant.domains.get().host)[0].tenant.state == state
 
 
-def vars_of(tenant):
-    """Return the fields of a row that is there already."""
-    fields = {f.attname: getattr(tenant, f.attname) for f in tenant._meta.fields}
-    return {**fields, "id": tenant.pk}
-
-
 def test_a_change_elsewhere_is_seen_in_time(tenant, clock):
-    from django.conf import settings
-
-    assert registry.by_key(tenant.key).name == ""
+    assert registry.by_key(tenant.key).instance().name == ""
     change_behind(tenant.key, name="elsewhere")
     clock.now += 3.9
-    assert registry.by_key(tenant.key).name_ if False else True
     assert registry.by_key(tenant.key).instance().name == ""
     clock.now += 0.2
     assert registry.by_key(tenant.key).instance().name == "elsewhere"
     change_behind(tenant.key, name="")
-    assert "CATALOG_REFRESH_SECONDS" not in settings.TENANTRY
 
 
 def test_a_change_by_another_process_is_seen_in_time(tenant, clock):
@@ -153,7 +150,7 @@ def test_a_change_by_another_process_is_seen_in_time(tenant, clock):
             [sys.executable, "-c", code.format(name=name, key=tenant.key, text=text)],
             check=True,
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings.sqlite"},
-            cwd=os.getcwd(),
+            cwd=Path.cwd(),
         )
 
     elsewhere("from afar")

@@ -129,9 +129,7 @@ def test_a_domain_is_stored_in_its_one_form(tenant):
     assert domain.host == f"{host}.example.org"
 
 
-@pytest.mark.parametrize(
-    "host", ["x_y.example", "a b", "\N{GREEK SMALL LETTER ALPHA}b.c"]
-)
+@pytest.mark.parametrize("host", ["x_y.example", "a b", "\N{GREEK SMALL LETTER PI}b.c"])
 def test_what_is_no_host_is_not_stored(tenant, host):
     with pytest.raises(ValidationError):
         Domain(tenant=tenant, host=host).save()

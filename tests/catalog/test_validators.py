@@ -31,7 +31,7 @@ HOSTS = {
     "MÜNCHEN.example:80": "xn--mnchen-3ya.example",
     "xn--mnchen-3ya.example": "xn--mnchen-3ya.example",
     "日本語.example": "xn--wgv71a119e.example",
-    "東京タワー.example": "xn--lckp3iqey89x9y3b.example",
+    "東京タワー.example": "xn--5ck2eqb538s34z.example",
     "a" * 63 + ".example": "a" * 63 + ".example",
 }
 NO_HOSTS = [
@@ -112,7 +112,7 @@ def test_a_slug(slug):
     validate_slug(slug)
 
 
-@pytest.mark.parametrize("slug", ["-a", "a-", "A", "a_b", "a.b", "a\n", "ä"])
+@pytest.mark.parametrize("slug", ["-a", "a-", "A", "a_b", "a.b", "a\n", "ä", "a/b"])
 def test_what_is_no_slug_is_refused(slug):
     with pytest.raises(ValidationError):
         validate_slug(slug)

@@ -4,6 +4,12 @@ import json
 
 import pytest
 
+from tests.projects import PROVE, SQLITE, TRANSACTIONAL
+
+# Rows of the catalog are chosen, whatever the isolation.
+pytestmark = pytest.mark.parametrize(
+    "fleet", TRANSACTIONAL if PROVE else [SQLITE], indirect=True, scope="module"
+)
 ALL = ["acme", "eu-one", "eu-two", "globex", "us-one"]
 
 

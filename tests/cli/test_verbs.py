@@ -126,8 +126,8 @@ def test_create_takes_name_slug_and_domains(project):
         (["taken", "--placement", "nowhere"], "no placement 'nowhere'"),
         (["--resume", "acme"], "nothing was left unfinished"),
         (["--resume", "nobody"], "nothing was left unfinished"),
-        (["public"], "cannot name a tenant's location"),
-        (["pg_x"], "cannot name a tenant's location"),
+        (["public"], "cannot be used"),
+        (["pg_x"], "cannot be used"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

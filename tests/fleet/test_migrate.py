@@ -425,7 +425,7 @@ def migrate_and_listen(*argv):
     def listen(name):
         def receiver(sender, **sent):
             if name == "migrated":
-                heard.append([name, sent["tenant"].key, len(sent["plan"])])
+                heard.append([name, sent["ref"].key, len(sent["plan"])])
             elif sent["app_config"].label == "gadgets":
                 heard.append([name, sent["using"], len(sent["plan"])])
 

@@ -300,7 +300,7 @@ def migrate_shared(project):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--as", "Acme"], "cannot name a tenant's location"),
+        (["--as", "Acme"], "a key is a letter a-z"),
         (["--as", "www"], "is reserved"),
         (["--as", "acme", "--placement", "nowhere"], "no placement 'nowhere'"),
         (["--as", "acme", "--domain", "not a host"], "is not a host name"),

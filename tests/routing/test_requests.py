@@ -30,13 +30,11 @@ def get(host, path="/", client=None, **options):
 def whose(response):
     """Return the key of the tenant that answered; a dash for the shared site."""
     first, second, _ = response.content.decode().split("|", 2)
-    assert second == first or first == "shared"
+    assert first in {second, "shared"}
     return "-" if first == "shared" else first
 
 
-@pytest.mark.parametrize(
-    "form", ["{}", "{}.", "{}:8000", "{}.:8000", "UPPER", "{}:"], ids=str
-)
+@pytest.mark.parametrize("form", ["{}", "{}.", "{}:8000", "{}.:8000", "UPPER"], ids=str)
 def test_a_domain_leads_to_its_tenant_however_it_is_written(pair, form):
     for tenant in pair:
         host = f"{tenant.key}.example.org"
@@ -237,20 +235,16 @@ def second(pair):
     domain.delete()
 
 
-@pytest.mark.parametrize(
-    ("method", "status"), [("get", 301), ("head", 301), ("post", 308)]
-)
-def test_another_domain_redirects_to_the_primary_one(
-    pair, second, routing, method, status
-):
-    assert whose(get(second.host)) == pair[0].key
+@pytest.mark.parametrize("method", ["get", "head", "post"])
+def test_another_domain_redirects_to_the_primary_one(second, routing, method):
+    primary = f"{second.tenant.key}.example.org"
+    assert whose(get(second.host)) == second.tenant.key
     routing(REDIRECT_TO_PRIMARY=True)
     ask = getattr(Client(), method)
     response = ask("/url/?a=1&b=%20", headers={"host": second.host})
-    assert response.status_code == status
-    target = f"http://{pair[0].key}.example.org/url/?a=1&b=%20"
-    assert response["Location"] == target
-    assert whose(get(f"{pair[0].key}.example.org")) == pair[0].key
+    assert response.status_code == (308 if method == "post" else 301)
+    assert response["Location"] == f"http://{primary}/url/?a=1&b=%20"
+    assert whose(get(primary)) == second.tenant.key
 
 
 def test_a_redirect_keeps_the_port_that_was_asked(pair, second, routing):
@@ -262,7 +256,7 @@ def test_a_redirect_keeps_the_port_that_was_asked(pair, second, routing):
     )
     assert get(second.host, client=ask)["Location"] == f"http://{primary}/"
     secure = get(f"{second.host}:443", client=ask, secure=True)
-    assert secure["Location"] in (f"https://{primary}/", f"https://{primary}:443/")
+    assert secure["Location"] == f"https://{primary}/"
 
 
 def test_a_redirect_stays_on_the_tenants_host(pair, second, routing):

@@ -123,6 +123,7 @@ class Registry:
         self._primary: Bounded[tuple[str, str]] = Bounded()
         self._unknown: Bounded[bool] = Bounded()
         self._version: int | None = None
+        self._generation = 0
         self._next_look = 0.0
 
     # The models are the project's.
@@ -189,10 +190,10 @@ class Registry:
         unknown = f"{sort}:{name}"
         if self._unknown.get(unknown):
             return None
-        version = self._version
+        generation = self._generation
         with override_tenant(None):
             loaded = load()
-        if version != self._version:
+        if generation != self._generation:
             return loaded
         if loaded is None:
             self._unknown.put(unknown, True)  # noqa: FBT003  (a set with an order)
@@ -225,10 +226,10 @@ class Registry:
         if now < self._next_look:
             return
         version = self._read_version()
-        self._next_look = now + conf.catalog_refresh_seconds
         if version != self._version:
             self.clear()
             self._version = version
+        self._next_look = now + conf.catalog_refresh_seconds
 
     def _read_version(self) -> int:
         with override_tenant(None):
@@ -255,7 +256,7 @@ class Registry:
             self._unknown,
         ):
             cache.clear()
-        # Another number: what is being loaded just now is not kept.
+        self._generation += 1  # what is being loaded just now is not kept
         self._version = None
         self._next_look = 0.0
 

@@ -16,12 +16,15 @@ from tenantry.exceptions import InvalidIdentifier
 from tenantry.isolation import identifiers
 
 MAX_HOST_LENGTH = 253
-SLUG = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z"
+SLUG = r"\A[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z"
 PORT = re.compile(r":\d*\Z")
 ASCII_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*\Z")
 PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+\Z")
 # Scripts that are written together in one language.
-TOGETHER = {"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"}
+TOGETHER = {
+    *("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"),
+    *("HANGUL", "BOPOMOFO"),
+}
 
 validate_slug = RegexValidator(
     SLUG,

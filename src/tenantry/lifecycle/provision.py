@@ -123,6 +123,7 @@ def finish(tenant: Any, *, last_step: str = "") -> Any:
     except BaseException:
         undo(tenant)
         raise
+    close_connection(tenant.ref)
     return tenant
 
 

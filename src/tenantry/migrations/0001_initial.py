@@ -5,49 +5,73 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='CatalogVersion',
+            name="CatalogVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("version", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='LifecycleRecord',
+            name="LifecycleRecord",
             fields=[
-                ('key', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('action', models.CharField(max_length=20)),
-                ('step', models.CharField(max_length=20)),
-                ('owner', models.CharField(max_length=200)),
-                ('touched_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "key",
+                    models.CharField(max_length=40, primary_key=True, serialize=False),
+                ),
+                ("action", models.CharField(max_length=20)),
+                ("step", models.CharField(max_length=20)),
+                ("owner", models.CharField(max_length=200)),
+                ("touched_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='UsedKey',
+            name="UsedKey",
             fields=[
-                ('key', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('dropped_at', models.DateTimeField(null=True)),
+                (
+                    "key",
+                    models.CharField(max_length=40, primary_key=True, serialize=False),
+                ),
+                ("dropped_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='StoredTemplate',
+            name="StoredTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('placement', models.CharField(max_length=40)),
-                ('digest', models.CharField(max_length=64)),
-                ('token', models.CharField(max_length=200)),
-                ('sql', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("placement", models.CharField(max_length=40)),
+                ("digest", models.CharField(max_length=64)),
+                ("token", models.CharField(max_length=200)),
+                ("sql", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('placement', 'digest'), name='tenantry_one_template')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("placement", "digest"), name="tenantry_one_template"
+                    )
+                ],
             },
         ),
     ]

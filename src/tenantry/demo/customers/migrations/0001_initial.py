@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                         unique=True,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "[a-z0-9]([a-z0-9-]*[a-z0-9])?\\Z",
+                                "\\A[a-z0-9]([a-z0-9-]*[a-z0-9])?\\Z",
                                 "A slug is made of a-z, 0-9 and '-', and neither begins nor ends with '-': it becomes a subdomain or a path prefix.",
                             ),
                             tenantry.catalog.validators.NotReserved(),
