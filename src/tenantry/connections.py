@@ -11,7 +11,7 @@ import functools
 import threading
 import weakref
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import DEFAULT_DB_ALIAS, ConnectionHandler, load_backend
@@ -20,6 +20,7 @@ from tenantry.context import ACTIVE
 from tenantry.exceptions import (
     ActivationRefused,
     LocationMissing,
+    NotSupported,
     TooManyConnections,
     WrongTenant,
 )
@@ -258,6 +259,11 @@ class SharedConnection:
     def chunked_cursor(self) -> Any:
         """Return a named cursor that stays with the shared tables."""
         return self._shared(self._wrapper.chunked_cursor())
+
+    def schema_editor(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """Refuse: an editor would find the tenant's tables, and change those."""
+        msg = "Change shared tables inside `with override_tenant(None): ...`."
+        raise NotSupported(msg)
 
     def _shared(self, cursor: Any) -> Any:
         cursor.cursor.carry = self._wrapper.carried_when_shared

@@ -130,7 +130,7 @@ def test_a_change_elsewhere_is_seen_in_time(tenant, clock):
     change_behind(tenant.key, name="")
 
 
-def test_a_change_by_another_process_is_seen_in_time(tenant, clock):
+def test_a_change_by_another_process_is_seen_in_time(tenant, clock, tmp_path):
     """The other process is a real one, with the database of this test."""
     wrapper = connections.configured("default")
     if wrapper.vendor != "sqlite":
@@ -149,7 +149,11 @@ def test_a_change_by_another_process_is_seen_in_time(tenant, clock):
         subprocess.run(
             [sys.executable, "-c", code.format(name=name, key=tenant.key, text=text)],
             check=True,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings.sqlite"},
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "tests.settings.sqlite",
+                "TMPDIR": str(tmp_path),
+            },
             cwd=Path.cwd(),
         )
 

@@ -9,7 +9,7 @@ from django.db import connection, connections, models, transaction
 from django.db.migrations.state import ProjectState
 from django.db.utils import DatabaseError, ProgrammingError
 from django.test.utils import CaptureQueriesContext
-from psycopg import sql
+from psycopg import ClientCursor, sql
 
 from tenantry import override_tenant
 from tenantry.backends.postgresql import statement
@@ -130,7 +130,7 @@ def test_after_a_reset_of_the_session_the_active_tenant_is_read(world, reset):
 
 def test_control_a_path_of_the_session_is_lost_by_a_reset(world):
     with connection.cursor() as cursor:
-        raw = cursor.connection.cursor()
+        raw = ClientCursor(cursor.connection)
         raw.execute(f'SET search_path TO "{world.a.location}"')
         assert raw.execute(NAMES).fetchone() == ("Ann of a",)
         raw.execute("RESET ALL")
@@ -153,7 +153,7 @@ def test_a_path_set_by_hand_does_not_outlive_its_statement(world):
 def test_nothing_is_left_on_the_server(world, mode):
     for _ in each(world, mode):
         assert Author.objects.count() == 2
-    raw = connection.connection.cursor()
+    raw = ClientCursor(connection.connection)
     assert raw.execute("SHOW search_path").fetchone() == ('"$user", public',)
     with pytest.raises(psycopg.errors.UndefinedTable):
         raw.execute(NAMES)
@@ -241,7 +241,7 @@ def test_no_query_takes_a_further_call_or_round_trip(world, mode, monkeypatch):
 
 def test_an_errors_text_and_position_are_the_callers(world, mode):
     query = "SELECT name\nFROM shop_author\nWHERE nothing = 1"
-    raw = connections["default"].connection.cursor()
+    raw = ClientCursor(connections["default"].connection)
     raw.execute(f'SET search_path TO "{world.a.location}"')
     with pytest.raises(psycopg.errors.UndefinedColumn) as plain:
         raw.execute(query)
@@ -489,3 +489,18 @@ def test_many_comments_in_front_cost_no_time():
     """Each could end at its own mark or at a later one's: two to the power of 2,000."""
     assert statement.AS_IT_IS.match("/* x */ " * 2000 + "SELECT 1") is None
     assert statement.AS_IT_IS.match("/* x */ -- y\n" * 2000 + "VACUUM") is not None
+
+
+def test_a_raw_cursor_of_the_driver_carries_its_tenant(world):
+    """Even in a transaction that has been told another tenant before."""
+    with override_tenant(world.a), transaction.atomic():
+        assert one(NAMES)[0] == "Ann of a"
+        with override_tenant(world.b):
+            raw = connection.connection.cursor()
+            assert raw.execute(NAMES).fetchone() == ("Ann of b",)
+        control = ClientCursor(connection.connection)
+        with override_tenant(world.b):
+            assert control.execute(NAMES).fetchone() == ("Ann of b",)
+        assert one(NAMES)[0] == "Ann of a"
+        with override_tenant(world.b):
+            assert control.execute(NAMES).fetchone() == ("Ann of a",)

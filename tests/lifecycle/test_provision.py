@@ -126,3 +126,45 @@ def test_a_taken_key_is_refused_and_its_tenant_unharmed(project):
 
 def attempt_again(key):
     return acts.error_of(lambda: acts.provision(key, domains=[]))
+
+
+def test_what_another_process_is_at_work_on_is_left_to_it(project, tmp_path):
+    barrier = Barrier(tmp_path, ["slow"])
+    slow = project.start(
+        acts.wait_then_provision, str(tmp_path), "slow", "slow", step="seeded"
+    )
+    (tmp_path / "slow.there").read_text()
+    for argv in (["create", "--resume", "slow"], ["drop", "slow", "--no-input"]):
+        ended = project.manage("tenants", *argv)
+        assert ended.status == 1
+        assert "is at work on it" in ended.err
+        assert "Traceback" not in ended.err
+    assert project.call(acts.look, "slow")["answer"] == 503
+    barrier.release("slow")
+    assert slow.wait().ok().result == ["made", "slow"]
+    assert project.call(acts.look, "slow") == LIVE
+
+
+def resume_at_once(folder, name, key):
+    """Resume when the others do."""
+    from tenantry.lifecycle.provision import resume
+    from tests.projects import wait_at
+
+    wait_at(folder, name)
+    return acts.error_of(lambda: resume(key))
+
+
+def test_of_two_processes_that_resume_one_does(project, tmp_path):
+    assert project.attempt(acts.die_in_provision, "left", "located", True).killed
+    barrier = Barrier(tmp_path, ["one", "two"])
+    running = [
+        project.start(resume_at_once, str(tmp_path), name, "left")
+        for name in barrier.names
+    ]
+    barrier.open()
+    errors = [each.wait().ok().result for each in running]
+    assert None in errors, errors
+    names = {error[0] for error in errors if error}
+    assert names <= {"LifecycleBusy", "LifecycleError"}, errors
+    assert project.call(acts.look, "left") == LIVE
+    assert project.call(acts.authors, "left", add="Ann") == [[1, "Ann"]]

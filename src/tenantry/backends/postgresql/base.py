@@ -24,7 +24,7 @@ from tenantry.isolation.schema import PUBLIC, SHARED_SCHEMA, SchemaIsolation
 from tenantry.types import LABEL_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tenantry.types import TenantRef
 
@@ -155,27 +155,33 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
                 "Remove it: Django's default is to do without."
             )
             raise ImproperlyConfigured(msg)
-        params: dict[str, Any] = super().get_connection_params()
-        params.setdefault("cursor_factory", base.Cursor)
-        return params
+        return super().get_connection_params()
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        """Connect; raw psycopg cursors of the connection carry the tenant as well."""
+        connection = super().get_new_connection(conn_params)
+        connection.cursor_factory = self._carrying(Cursor)
+        connection.server_cursor_factory = self._carrying(ServerSideCursor)
+        return connection
+
+    def _carrying(self, factory: Any) -> Callable[..., Any]:
+        def make(connection: Any, *args: Any, **kwargs: Any) -> Any:
+            cursor = factory(connection, *args, **kwargs)
+            cursor.carry = self.carried
+            return cursor
+
+        return make
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Create a cursor that carries the tenant active when it executes."""
         if name:
-            make: Any = ServerSideCursor
-            cursor: Any = make(
-                self.connection,
-                name=name,
-                scrollable=False,
-                withhold=self.connection.autocommit,
-            )
+            held = self.connection.autocommit
+            cursor = self.connection.cursor(name, scrollable=False, withhold=held)
         else:
-            make = Cursor
-            cursor = make(self.connection)
+            cursor = self.connection.cursor()
         loader = self.connection.adapters.get_loader(
             base.TIMESTAMPTZ_OID, base.Format.TEXT
         )
         if self.timezone != loader.timezone:
             base.register_tzloader(self.timezone, cursor)
-        cursor.carry = self.carried
         return cursor

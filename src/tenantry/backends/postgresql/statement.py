@@ -12,7 +12,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from psycopg import errors, pq, sql
+from psycopg import ClientCursor, errors, pq, sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -127,10 +127,10 @@ def _told(cursor: Any) -> Iterator[None]:
         connection.info.transaction_status == pq.TransactionStatus.IDLE
     ):
         with connection.transaction():
-            connection.execute(prefix)
+            ClientCursor(connection).execute(prefix)
             yield
     else:
-        connection.execute(prefix)
+        ClientCursor(connection).execute(prefix)
         yield
 
 
