@@ -17,6 +17,9 @@ PACKAGES = [
 ]
 
 
+BUSY = 0.3  # load for each processor
+
+
 class Report:
     """Prints as it goes, and remembers all of it."""
 
@@ -70,10 +73,17 @@ class Report:
             ["figure", "measured", "target", ""],
             [(v.figure, v.measured, v.target, v.result) for v in self.verdicts],
         )
-        self.note(
-            "\nUNSURE: the target lies inside the confidence interval; a quieter"
-            " machine or more rounds would tell."
-        )
+        if any(verdict.result == "UNSURE" for verdict in self.verdicts):
+            self.note(
+                "\nUNSURE: the target lies inside the confidence interval; a quieter"
+                " machine or more rounds would tell."
+            )
+        if self.about["load before"] > BUSY * self.about["processors"]:
+            self.note(
+                f"The machine was busy before this began (load"
+                f" {self.about['load before']:.1f}): times, and the ratios of whole"
+                " processes above all, are worth less."
+            )
 
     @property
     def failed(self):

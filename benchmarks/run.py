@@ -47,6 +47,7 @@ def main():
     with private_server() as server:
         report.about["postgresql"] = server.query("SHOW server_version")[0][0]
         report.about["processors"] = os.cpu_count()
+        report.about["load before"] = os.getloadavg()[0]
         for name, value in report.about.items():
             report.note(f"{name}: {value}")
         if "requests" in given.only:
@@ -57,6 +58,7 @@ def main():
             measure_memory.measure(report, server, quick=given.quick)
         if "migrate" in given.only:
             measure_migrate.measure(report, server, quick=given.quick)
+    report.about["load after"] = os.getloadavg()[0]
     report.summary()
     if given.json:
         report.write(given.json)

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from django.db import connection, connections, transaction
+from psycopg import ClientCursor
 
 from tenantry import override_tenant
 from tests.shop.models import Author
@@ -59,5 +60,5 @@ def test_a_connection_given_back_knows_no_tenant(hundred):
     visit(hundred[0])
     connection.close()
     with connections["default"].pool.connection() as raw:
-        path = raw.execute("SHOW search_path").fetchone()[0]
+        path = ClientCursor(raw).execute("SHOW search_path").fetchone()[0]
     assert path == '"$user", public'
