@@ -124,25 +124,28 @@ class TenantConnections(ConnectionHandler):
 
     def __getitem__(self, alias: str) -> BaseDatabaseWrapper:
         tenant = ACTIVE.get()
+        if tenant is not None and alias == tenant.label:
+            return self._of_tenant(tenant)
         if alias == DEFAULT_DB_ALIAS:
             if tenant is not None:
                 return self._of_tenant(tenant)
             return self.configured(alias)
         if alias.startswith(LABEL_PREFIX):
-            if tenant is None or tenant.label != alias:
-                raise WrongTenant(
-                    f"The database alias {alias!r}",
-                    belongs_to=alias.removeprefix(LABEL_PREFIX),
-                    active=None if tenant is None else tenant.key,
-                )
-            return self._of_tenant(tenant)
+            raise WrongTenant(
+                f"The database alias {alias!r}",
+                belongs_to=alias.removeprefix(LABEL_PREFIX),
+                active=None if tenant is None else tenant.key,
+            )
         if alias == SHARED_ALIAS:
             return self._shared(tenant)
         return self.configured(alias)
 
     def configured(self, alias: str) -> BaseDatabaseWrapper:
         """Return the connection of an alias of DATABASES, whatever is active."""
-        return super().__getitem__(alias)
+        try:
+            return cast("BaseDatabaseWrapper", getattr(self._connections, alias))
+        except AttributeError:
+            return super().__getitem__(alias)
 
     def _of_tenant(self, tenant: TenantRef) -> BaseDatabaseWrapper:
         isolation = isolations[tenant.placement]
@@ -224,7 +227,11 @@ class TenantConnections(ConnectionHandler):
             for alias in self
             if not initialized_only or hasattr(self._connections, alias)
         ]
-        return [*configured, *self.open_tenants.values()]
+        return (
+            [*configured, *self.open_tenants.values()]
+            if int(open_count)
+            else configured
+        )
 
     def close_all(self) -> None:
         """Close every connection of this thread."""

@@ -111,6 +111,10 @@ class override_tenant:  # noqa: N801  (a context manager, named as Django names 
         traceback: TracebackType | None,
     ) -> None:
         entered = _ENTERED.get()
+        if entered and entered[-1][0] is self:
+            ACTIVE.set(entered[-1][1])
+            _ENTERED.set(entered[:-1])
+            return
         mine = max(
             (i for i, (block, _) in enumerate(entered) if block is self), default=-1
         )

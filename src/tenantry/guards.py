@@ -26,27 +26,19 @@ HINT = "tenant"
 RESULTS = "_tenantry_results"
 
 
-class Sides:
-    """Where each app's tables are, looked up at every query: so a plain dict."""
+class Sides(dict[str, tuple[bool, bool]]):
+    """Whether an app is in tenants, and in the shared; asked at every query."""
 
-    def __init__(self) -> None:
-        self._of: dict[str, tuple[bool, bool]] = {}
-
-    def __call__(self, app_label: str) -> tuple[bool, bool]:
-        """Return whether the app is in tenants, and whether it is in the shared."""
-        try:
-            return self._of[app_label]
-        except KeyError:
-            sides = (conf.in_tenants(app_label), conf.in_shared(app_label))
-            return self._of.setdefault(app_label, sides)
-
-    def reset(self) -> None:
-        """Forget: the settings changed."""
-        self._of = {}
+    def __missing__(self, app_label: str) -> tuple[bool, bool]:
+        found = self[app_label] = (
+            conf.in_tenants(app_label),
+            conf.in_shared(app_label),
+        )
+        return found
 
 
 sides = Sides()
-conf.on_change(sides.reset)
+conf.on_change(sides.clear)
 
 
 def alias_now(model: type[Model]) -> str | None:
@@ -54,7 +46,7 @@ def alias_now(model: type[Model]) -> str | None:
 
     Raises `NoActiveTenant` for a tenant model with no tenant active.
     """
-    in_tenants, in_shared = sides(model._meta.app_label)
+    in_tenants, in_shared = sides[model._meta.app_label]
     tenant = ACTIVE.get()
     if in_tenants:
         if tenant is not None:
@@ -82,7 +74,10 @@ def resolve_alias(model: type[Model], using: str) -> str:
     Raises `NoActiveTenant`, `WrongTenant`, or `NotSupported` for an alias of another
     database on a tenant model.
     """
-    in_tenants, in_shared = sides(model._meta.app_label)
+    in_tenants, in_shared = sides[model._meta.app_label]
+    tenant = ACTIVE.get()
+    if in_tenants and tenant is not None and using == tenant.label:
+        return using
     if using == DEFAULT_DB_ALIAS:
         return alias_now(model) or using
     if using.startswith(LABEL_PREFIX):
@@ -129,6 +124,13 @@ def require_label(label: str, what: str) -> None:
         )
 
 
+def require_query(label: str, model: type[Model]) -> None:
+    """Raise `WrongTenant` where a QuerySet or query was made in another tenant."""
+    tenant = ACTIVE.get()
+    if tenant is None or tenant.label != label:
+        require_label(label, f"A QuerySet of {model._meta.label}")
+
+
 def require_object(instance: object) -> None:
     """Raise `WrongTenant` for an object of a tenant model that is another tenant's.
 
@@ -142,7 +144,7 @@ def require_object(instance: object) -> None:
     if tenant is not None and tenant.label == label:
         return
     meta = instance._meta  # type: ignore[attr-defined]
-    if not sides(meta.app_label)[0]:
+    if not sides[meta.app_label][0]:
         return
     if not label.startswith(LABEL_PREFIX):
         # Unsaved, it was only told "default" (as migrations do), which is whatever is
@@ -167,7 +169,7 @@ def require_hints(model: type[Model], hints: dict[str, Any]) -> None:
     """Hold the tenant a QuerySet was made in, and its instance, against the active."""
     label = hints.get(HINT)
     if label is not None:
-        require_label(label, f"A QuerySet of {model._meta.label}")
+        require_query(label, model)
     instance = hints.get("instance")
     if instance is not None:
         require_object(instance)
@@ -176,7 +178,7 @@ def require_hints(model: type[Model], hints: dict[str, Any]) -> None:
 def is_own(queryset: Any) -> bool:
     """Whether the QuerySet's rows are tenants' rows."""
     model = queryset.model
-    if model is None or not sides(model._meta.app_label)[0]:
+    if model is None or not sides[model._meta.app_label][0]:
         return False
     query = queryset.__dict__.get("_query")
     return query is None or not query.is_empty()

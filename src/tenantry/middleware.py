@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,8 @@ class TenantMiddleware:
         found = self.find(request)
         if not isinstance(found, Resolution):
             return found
-        with in_force(request, found):
+        with enter(request, found):
+            announce(request)
             return finish(request, self.get_response(request), found)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
@@ -76,7 +77,8 @@ class TenantMiddleware:
             found = await sync_to_async(self.find)(request)
         if not isinstance(found, Resolution):
             return found
-        with in_force(request, found):
+        with enter(request, found):
+            announce(request)
             response: Awaitable[HttpResponseBase] = self.get_response(request)
             finished: HttpResponseBase = finish(request, await response, found)
             return finished
@@ -103,38 +105,37 @@ class TenantMiddleware:
             return response
 
 
-@contextmanager
-def in_force(request: HttpRequest, found: Resolution) -> Iterator[None]:
-    """Make what was found active, on the request and in the context."""
+def enter(request: HttpRequest, found: Resolution) -> AbstractContextManager[Any]:
+    """Set on the request what was found, and return what makes it active."""
     entry = found.tenant
     if entry is None:
         request.tenant = None  # type: ignore[attr-defined]
         if conf.shared_urlconf:
             request.urlconf = conf.shared_urlconf
-        with override_tenant(None):
-            yield
-        return
+        return override_tenant(None)
     request.tenant = entry.instance()  # type: ignore[attr-defined]
-    if found.prefix:
-        move_into_prefix(request, found.prefix)
-    with block(entry.ref, request.META["SCRIPT_NAME"] if found.prefix else ""):
-        if tenant_resolved.receivers:
-            tenant_resolved.send(
-                sender=TenantMiddleware,
-                request=request,
-                tenant=request.tenant,  # type: ignore[attr-defined]
-            )
-        yield
+    if not found.prefix:
+        return override_tenant(entry.ref)
+    move_into_prefix(request, found.prefix)
+    return block(entry.ref, request.META["SCRIPT_NAME"])
+
+
+def announce(request: HttpRequest) -> None:
+    """Send `tenant_resolved`, with the tenant active."""
+    tenant = request.tenant  # type: ignore[attr-defined]
+    if tenant is not None and tenant_resolved.receivers:
+        tenant_resolved.send(sender=TenantMiddleware, request=request, tenant=tenant)
 
 
 @contextmanager
 def block(ref: TenantRef, prefix: str) -> Iterator[None]:
     """Make the tenant active, and its path prefix in force where it has one."""
-    with ExitStack() as stack:
-        stack.enter_context(override_tenant(ref))
-        if prefix:
-            stack.enter_context(script_prefix(prefix))
-        yield
+    with override_tenant(ref):
+        if not prefix:
+            yield
+            return
+        with script_prefix(prefix):
+            yield
 
 
 def finish(request: HttpRequest, response: Any, found: Resolution) -> Any:

@@ -38,7 +38,7 @@ class TenantRouter:
         """Let objects of one tenant, and shared ones, be related."""
         require_object(first)
         require_object(second)
-        known = [sides(each._meta.app_label) for each in (first, second)]
+        known = [sides[each._meta.app_label] for each in (first, second)]
         return True if all(any(side) for side in known) else None
 
     def allow_migrate(
@@ -49,7 +49,7 @@ class TenantRouter:
         **_hints: object,
     ) -> bool | None:
         """Put each app's tables where the settings say."""
-        in_tenants, in_shared = sides(app_label)
+        in_tenants, in_shared = sides[app_label]
         if not in_tenants and not in_shared:
             return None
         if db.startswith(LABEL_PREFIX):

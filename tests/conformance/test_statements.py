@@ -89,10 +89,11 @@ def test_after_a_switch_within_a_transaction_the_active_tenant_is_read(world, qu
 
 def test_control_sent_as_it_is_a_statement_reads_the_tenant_told_before(world):
     def alone(_self, query):
-        return query == NAMES + " "
+        return query == (NAMES + " ").encode()
 
     with (
         replaced(CarryingCursor, "_goes_alone", alone),
+        replaced(statement, "ORDINARY", ()),
         override_tenant(world.a),
         transaction.atomic(),
     ):
@@ -487,8 +488,8 @@ def test_two_threads_share_no_told_tenant(world):
 
 def test_many_comments_in_front_cost_no_time():
     """Each could end at its own mark or at a later one's: two to the power of 2,000."""
-    assert statement.AS_IT_IS.match("/* x */ " * 2000 + "SELECT 1") is None
-    assert statement.AS_IT_IS.match("/* x */ -- y\n" * 2000 + "VACUUM") is not None
+    assert statement.AS_IT_IS.match(b"/* x */ " * 2000 + b"SELECT 1") is None
+    assert statement.AS_IT_IS.match(b"/* x */ -- y\n" * 2000 + b"VACUUM") is not None
 
 
 def test_a_raw_cursor_of_the_driver_carries_its_tenant(world):

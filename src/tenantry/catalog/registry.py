@@ -88,7 +88,7 @@ class Entry:
         self._mutable = [
             name
             for name, value in self._values.items()
-            if isinstance(value, list | dict | set)
+            if isinstance(value, list | dict | set) and name != "_as_stored"
         ]
 
     def instance(self) -> Any:

@@ -14,7 +14,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base as django_base
 
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
-from tenantry.backends.postgresql.operations import DatabaseOperations
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
 from tenantry.context import ACTIVE, override_tenant
@@ -48,7 +47,6 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
 
     SchemaEditorClass = DatabaseSchemaEditor
     introspection_class = DatabaseIntrospection
-    ops_class = DatabaseOperations
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         self.configured_alias = alias
@@ -133,6 +131,8 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
     @property
     def pool(self) -> Any:
         """The pool of the server: one for all tenants, under the configured alias."""
+        if not self.settings_dict["OPTIONS"].get("pool"):
+            return None
         with override_tenant(None):
             return super().pool
 

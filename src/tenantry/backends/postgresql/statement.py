@@ -9,10 +9,10 @@ forgotten by a rollback, or found by the next user of a pooled connection.
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self, cast
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
-from psycopg import ClientCursor, errors, pq, sql
+from psycopg import ClientCursor, errors, pq
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # that has failed, are sent as they are. Names in them are then looked up in the
 # session's own path, which holds no tenant's schema: qualify them.
 AS_IT_IS = re.compile(
-    r"""(?>\s|--[^\n]*\n|/\*.*?\*/)*+
+    rb"""(?>\s|--[^\n]*\n|/\*.*?\*/)*+
     (?:savepoint|rollback|release|commit|begin|start|abort|end|prepare\s+transaction
       |vacuum|discard|cluster|alter\s+system|checkpoint
       |(?:create|drop)\s+(?:database|tablespace|subscription)
@@ -33,36 +33,57 @@ AS_IT_IS = re.compile(
       |reindex\s+(?:\([^)]*\)\s*)?(?:database|system|schema))\b""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-PREFIX = re.compile(r"\ASET LOCAL search_path TO [^;]*;\n")
-ANOTHER_FOLLOWS = re.compile(r";\s*[^\s;]")
+ORDINARY = (b"SELECT ", b"INSERT ", b"UPDATE ", b"DELETE ")
+ANOTHER_FOLLOWS = re.compile(rb";\s*[^\s;]")
 FIRST_LINE = re.compile(r"\bLINE (\d+):")
 
 
 class CarryingCursor:
     """Mixin of a psycopg cursor: sends what is carried in front of each statement.
 
-    `carry` returns the setting for the tenant active at that moment.
+    `carry` returns the setting for the tenant active at that moment. It is put in front
+    where psycopg hands the statement over to libpq, so that parameters, results, errors
+    and the logged query are those of the caller's statement alone.
     """
 
     carry: Callable[[], str] | None = None
-    rowcount: int
+    _prefix = ""
+    is_told = False
 
-    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
-        """Execute the query in its tenant; results are the query's own only."""
-        prefix = self.carry() if self.carry is not None else ""
-        if not prefix or self._goes_alone(query):
-            super().execute(query, params, **kwargs)  # type: ignore[misc]
-            return self
+    def _execute_send(self, query: Any, **kwargs: Any) -> None:
+        prefix = "" if self.carry is None or self.is_told else self.carry()
+        text = query.query
+        if not text.startswith(ORDINARY) and prefix and self._goes_alone(text):
+            prefix = ""
+        self._prefix = prefix
+        if not prefix:
+            super()._execute_send(query, **kwargs)  # type: ignore[misc]
+            return
+        pipeline = self._conn._pipeline  # type: ignore[attr-defined]  # noqa: SLF001
+        if pipeline or kwargs.get("binary"):
+            raise errors.NotSupportedError(
+                "In pipeline mode, and for binary results, a statement cannot carry "
+                "its tenant. Use an ordinary cursor of django.db.connection."
+            )
+        self._query = query
+        self._pgconn.send_query(prefix.encode() + text)  # type: ignore[attr-defined]
+
+    def _set_results(self, results: list[Any]) -> None:
+        if self._prefix:
+            del results[0]
+        super()._set_results(results)  # type: ignore[misc]
+
+    def _raise_for_result(self, result: Any) -> NoReturn:
         try:
-            super().execute(_join(prefix, query), params, **kwargs)  # type: ignore[misc]
+            super()._raise_for_result(result)  # type: ignore[misc]
         except errors.Error as error:
-            _point_into_query(error, prefix)
+            if self._prefix:
+                _point_into_query(error, self._prefix)
             raise
-        self.nextset()  # type: ignore[attr-defined]
-        return self
+        raise AssertionError  # psycopg's own always raises
 
-    def _goes_alone(self, query: Any) -> bool:
-        """Whether the query is sent as it is.
+    def _goes_alone(self, text: bytes) -> bool:
+        """Whether the statement is sent as it is.
 
         Never within a healthy transaction: an earlier statement may have told it
         another tenant. Nor where more statements follow in the same message.
@@ -70,9 +91,8 @@ class CarryingCursor:
         status = self.connection.pgconn.transaction_status  # type: ignore[attr-defined]
         return (
             status != pq.TransactionStatus.INTRANS
-            and isinstance(query, str)
-            and AS_IT_IS.match(query) is not None
-            and ANOTHER_FOLLOWS.search(query) is None
+            and AS_IT_IS.match(text) is not None
+            and ANOTHER_FOLLOWS.search(text) is None
         )
 
     def executemany(
@@ -108,6 +128,7 @@ class CarryingServerCursor:
     """
 
     carry: Callable[[], str] | None = None
+    is_told = False
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
         """Declare the cursor for the query, in its tenant."""
@@ -123,23 +144,16 @@ def _told(cursor: Any) -> Iterator[None]:
     prefix = cursor.carry() if cursor.carry is not None else ""
     if not prefix:
         yield
-    elif connection.autocommit and (
-        connection.info.transaction_status == pq.TransactionStatus.IDLE
-    ):
-        with connection.transaction():
-            ClientCursor(connection).execute(prefix)
-            yield
-    else:
+        return
+    idle = connection.info.transaction_status == pq.TransactionStatus.IDLE
+    own = connection.transaction() if connection.autocommit and idle else nullcontext()
+    with own:
         ClientCursor(connection).execute(prefix)
-        yield
-
-
-def _join(prefix: str, query: Any) -> Any:
-    if isinstance(query, str):
-        return prefix + query
-    if isinstance(query, bytes):
-        return prefix.encode() + query
-    return sql.SQL(prefix) + query
+        cursor.is_told = True
+        try:
+            yield
+        finally:
+            cursor.is_told = False
 
 
 def _point_into_query(error: errors.Error, prefix: str) -> None:
@@ -155,8 +169,3 @@ def _point_into_query(error: errors.Error, prefix: str) -> None:
         facts = dict(cast("Any", errors._info_to_dict(error._info)))  # noqa: SLF001
         facts[field] = str(int(position) - len(prefix)).encode()
         error._info = facts  # noqa: SLF001
-
-
-def without_prefix(statement: str) -> str:
-    """Return the statement as the caller wrote it, for `connection.queries`."""
-    return PREFIX.sub("", statement, count=1)
