@@ -49,12 +49,13 @@ class Bounded(Generic[V]):
         return len(self._values)
 
     def get(self, name: str) -> V | None:
-        """Return the value, marking it as used."""
-        with self._lock:
-            value = self._values.get(name)
-            if value is not None:
-                self._values.move_to_end(name)
-            return value
+        """Return the value, marking it as used where places are getting scarce."""
+        value = self._values.get(name)
+        if value is not None and 2 * len(self._values) > self._most:
+            with self._lock:
+                if name in self._values:
+                    self._values.move_to_end(name)
+        return value
 
     def put(self, name: str, value: V) -> None:
         """Keep the value; the least recently used one goes where it is too many."""

@@ -27,7 +27,6 @@ class Resolution:
     tenant: Entry | None
     prefix: str = ""
     primary: tuple[str, str] | None = None
-    by: str = ""
 
 
 SHARED = Resolution(tenant=None)
@@ -91,9 +90,7 @@ class DomainResolver(Resolver):
                 primary = registry.primary_domain(domain.tenant.ref.key)
                 if primary == (host, domain.path):
                     primary = None
-            return Resolution(
-                tenant=domain.tenant, prefix=domain.path, primary=primary, by=str(self)
-            )
+            return Resolution(tenant=domain.tenant, prefix=domain.path, primary=primary)
         return None
 
     def address(self, tenant: Entry) -> tuple[str | None, str] | None:
@@ -126,7 +123,7 @@ class SubdomainResolver(Resolver):
         if host == self.base:
             return SHARED
         entry = self._find(host)
-        return None if entry is None else Resolution(tenant=entry, by=str(self))
+        return None if entry is None else Resolution(tenant=entry)
 
     def _find(self, host: str | None) -> Entry | None:
         slug, dot, rest = (host or "").partition(".")
@@ -168,7 +165,7 @@ class PathResolver(Resolver):
         entry = registry.by_slug(slug) if slug else None
         if entry is None:
             return None
-        return Resolution(tenant=entry, prefix=self.prefix + slug, by=str(self))
+        return Resolution(tenant=entry, prefix=self.prefix + slug)
 
     def address(self, tenant: Entry) -> tuple[str | None, str] | None:
         """Return the prefix, on the shared site's host."""
@@ -194,7 +191,7 @@ class HeaderResolver(Resolver):
         """Return the tenant whose key the header holds."""
         key = request.headers.get(self.name)
         entry = registry.by_key(key) if key else None
-        return None if entry is None else Resolution(tenant=entry, by=str(self))
+        return None if entry is None else Resolution(tenant=entry)
 
     def __str__(self) -> str:
         return f"HeaderResolver({self.name})"
@@ -222,7 +219,7 @@ class SessionResolver(Resolver):
             raise ImproperlyConfigured(msg)
         key = session.get(self.name)
         entry = registry.by_key(key) if key else None
-        return None if entry is None else Resolution(tenant=entry, by=str(self))
+        return None if entry is None else Resolution(tenant=entry)
 
     def __str__(self) -> str:
         return f"SessionResolver({self.name})"
@@ -244,7 +241,7 @@ class CallableResolver(Resolver):
             return answer
         key = answer if isinstance(answer, str) else answer.ref.key
         entry = registry.by_key(key)
-        return None if entry is None else Resolution(tenant=entry, by=str(self))
+        return None if entry is None else Resolution(tenant=entry)
 
     def __str__(self) -> str:
         return getattr(self.function, "__qualname__", repr(self.function))
