@@ -89,11 +89,10 @@ def _bind_at_init(cls: Any) -> None:
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         tenant = active()
-        if tenant is None:
-            return
         hints = self._hints
-        if guards.HINT not in hints:
-            self._hints = {**hints, guards.HINT: tenant.label}
+        if tenant is None or guards.HINT in hints:
+            return  # a clone is bound as what it was cloned from, its query too
+        self._hints = {**hints, guards.HINT: tenant.label}
         # Subqueries, `qs.query` and its pickles leave the hints behind.
         self.query.__dict__.setdefault(guards.HINT, tenant.label)
 
