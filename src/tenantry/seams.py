@@ -163,22 +163,27 @@ def _resolve_db(cls: Any) -> None:
 @seam
 def statements_are_compiled_for_their_tenant() -> None:
     """The last gate before SQL: whatever chose the alias, the model must allow it."""
+    original = Query.get_compiler
+    active = ACTIVE.get
 
+    # At every statement: so without `wrap`, and the usual case decided here.
+    @functools.wraps(original)
     def get_compiler(
-        original: Any,
         self: Any,
         using: str | None = None,
-        *args: Any,
-        **kwargs: Any,
+        connection: Any = None,
+        elide_empty: bool = True,  # noqa: FBT001, FBT002
     ) -> Any:
+        tenant = active()
         label = self.__dict__.get(guards.HINT)
-        if label is not None:
+        if label is not None and (tenant is None or tenant.label != label):
             guards.require_query(label, self.model)
         if using is not None and self.model is not None:
             using = guards.resolve_alias(self.model, using)
-        return original(self, using, *args, **kwargs)
+        return original(self, using, connection, elide_empty)
 
-    wrap(Query, "get_compiler", get_compiler)
+    setattr(get_compiler, INSTALLED, original)
+    setattr(Query, "get_compiler", get_compiler)  # noqa: B010  (mypy: a method)
 
 
 @seam

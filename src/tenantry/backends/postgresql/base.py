@@ -178,7 +178,9 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
             held = self.connection.autocommit
             cursor = self.connection.cursor(name, scrollable=False, withhold=held)
         else:
-            cursor = self.connection.cursor()
+            make: Any = Cursor
+            cursor = make(self.connection)
+            cursor.carry = self.carried
         loader = self.connection.adapters.get_loader(
             base.TIMESTAMPTZ_OID, base.Format.TEXT
         )
