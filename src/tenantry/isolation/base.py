@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from django.db import connections
 
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 SHARED_DATABASE = "default"
 Applied = frozenset[tuple[str, str]]
+
+
+class Carried(NamedTuple):
+    """What each statement carries in front of it: SQL, of so many statements."""
+
+    sql: bytes
+    statements: int
+
+
+NOTHING = Carried(b"", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +124,11 @@ class Isolation(ABC):
         """Return Django's settings of the tenant's own database."""
         msg = f"{self!r} has one connection for all tenants, {ref.key!r} included."
         raise TypeError(msg)
+
+    def carried(self, ref: TenantRef) -> Carried:
+        """Return the settings that travel with each statement of the tenant."""
+        del ref
+        return NOTHING
 
     @abstractmethod
     def problems(self) -> list[Problem]:

@@ -20,7 +20,7 @@ from django.db import connections
 from tenantry.conf import Problem
 from tenantry.context import override_tenant
 from tenantry.exceptions import InvalidIdentifier, LifecycleError
-from tenantry.isolation.base import Applied, Isolation, Template
+from tenantry.isolation.base import Applied, Carried, Isolation, Template
 from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, quote, render
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ PSQL_COMMAND = re.compile(r"^\\(un)?restrict .*$", re.MULTILINE)
 
 
 @lru_cache(maxsize=10_000)
-def carried(location: str, extra: tuple[str, ...] = ()) -> str:
-    """Return what each statement of the tenant carries in front of it."""
-    path = ", ".join(quote(name) for name in (location, *extra, PUBLIC))
-    return f"SET LOCAL search_path TO {path};\n"
+def carried(*path: str) -> Carried:
+    """Return what makes a statement look names up in these schemas, in order."""
+    names = ", ".join(map(quote, path))
+    return Carried(f"SET LOCAL search_path TO {names};\n".encode(), 1)
 
 
 class SchemaIsolation(Isolation):
@@ -74,9 +74,9 @@ class SchemaIsolation(Isolation):
         super().__init__(placement)
         self.extra = tuple(self.options.get("EXTRA_SCHEMAS", ()))
 
-    def carried(self, ref: TenantRef) -> str:
-        """Return the setting that travels with each statement of the tenant."""
-        return carried(ref.location, self.extra)
+    def carried(self, ref: TenantRef) -> Carried:
+        """Return the search path that travels with each statement of the tenant."""
+        return carried(ref.location, *self.extra, PUBLIC)
 
     def problems(self) -> list[Problem]:
         """Return what is wrong with this placement's settings."""

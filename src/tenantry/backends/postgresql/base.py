@@ -17,14 +17,21 @@ from tenantry.backends.postgresql.introspection import DatabaseIntrospection
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
 from tenantry.context import ACTIVE, override_tenant
+from tenantry.isolation.base import NOTHING
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import quote
-from tenantry.isolation.schema import PUBLIC, SHARED_SCHEMA, SchemaIsolation
+from tenantry.isolation.schema import (
+    PUBLIC,
+    SHARED_SCHEMA,
+    SchemaIsolation,
+    carried,
+)
 from tenantry.types import LABEL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tenantry.isolation.base import Carried
     from tenantry.types import TenantRef
 
 base: Any = django_base  # django-stubs do not know all of it
@@ -79,21 +86,19 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         """Whether this is a configured database, and not one tenant's own."""
         return not self.configured_alias.startswith(LABEL_PREFIX)
 
-    def carried(self) -> str:
-        """Return the setting that the next statement carries in front of it."""
+    def carried(self) -> Carried:
+        """Return the settings that the next statement carries in front of it."""
         tenant = self.tenant
         if tenant is None:
-            return self.carried_when_shared() if self.serves_shared else ""
-        isolation = isolations[tenant.placement]
-        assert isinstance(isolation, SchemaIsolation)  # noqa: S101  (for the type)
-        return isolation.carried(tenant)
+            return self.carried_when_shared() if self.serves_shared else NOTHING
+        return isolations[tenant.placement].carried(tenant)
 
-    def carried_when_shared(self) -> str:
+    def carried_when_shared(self) -> Carried:
         """Return what statements on shared tables carry."""
         return self._shared_paths[self.creating_shared_half]
 
     @cached_property
-    def _shared_paths(self) -> tuple[str, str]:
+    def _shared_paths(self) -> tuple[Carried, Carried]:
         """What statements of the shared site carry: usually, and in `shared_half`."""
         extra = [
             name
@@ -102,11 +107,9 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
             and isolation.database == self.configured_alias
             for name in isolation.extra
         ]
-        usual = ", ".join(map(quote, (PUBLIC, SHARED_SCHEMA, *extra)))
-        halves = ", ".join(map(quote, (SHARED_SCHEMA, PUBLIC, *extra)))
         return (
-            f"SET LOCAL search_path TO {usual};\n",
-            f"SET LOCAL search_path TO {halves};\n",
+            carried(PUBLIC, SHARED_SCHEMA, *extra),
+            carried(SHARED_SCHEMA, PUBLIC, *extra),
         )
 
     @property

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from psycopg import ClientCursor, errors, pq
 
+from tenantry.isolation.base import NOTHING
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from tenantry.isolation.base import Carried
 
 # Statements that PostgreSQL refuses in a transaction, or that must reach a transaction
 # that has failed, are sent as they are. Names in them are then looked up in the
@@ -46,17 +50,17 @@ class CarryingCursor:
     and the logged query are those of the caller's statement alone.
     """
 
-    carry: Callable[[], str] | None = None
-    _prefix = ""
+    carry: Callable[[], Carried] | None = None
+    _prefix = NOTHING
     is_told = False
 
     def _execute_send(self, query: Any, **kwargs: Any) -> None:
-        prefix = "" if self.carry is None or self.is_told else self.carry()
+        prefix = NOTHING if self.carry is None or self.is_told else self.carry()
         text = query.query
-        if not text.startswith(ORDINARY) and prefix and self._goes_alone(text):
-            prefix = ""
+        if prefix.statements and not text.startswith(ORDINARY):
+            prefix = NOTHING if self._goes_alone(text) else prefix
         self._prefix = prefix
-        if not prefix:
+        if not prefix.statements:
             super()._execute_send(query, **kwargs)  # type: ignore[misc]
             return
         pipeline = self._conn._pipeline  # type: ignore[attr-defined]  # noqa: SLF001
@@ -66,18 +70,17 @@ class CarryingCursor:
                 "its tenant. Use an ordinary cursor of django.db.connection."
             )
         self._query = query
-        self._pgconn.send_query(prefix.encode() + text)  # type: ignore[attr-defined]
+        self._pgconn.send_query(prefix.sql + text)  # type: ignore[attr-defined]
 
     def _set_results(self, results: list[Any]) -> None:
-        if self._prefix:
-            del results[0]
+        del results[: self._prefix.statements]
         super()._set_results(results)  # type: ignore[misc]
 
     def _raise_for_result(self, result: Any) -> NoReturn:
         try:
             super()._raise_for_result(result)  # type: ignore[misc]
         except errors.Error as error:
-            if self._prefix:
+            if self._prefix.statements:
                 _point_into_query(error, self._prefix)
             raise
         raise AssertionError  # psycopg's own always raises
@@ -127,7 +130,7 @@ class CarryingServerCursor:
     transaction, and stay those of the tenant it was declared in.
     """
 
-    carry: Callable[[], str] | None = None
+    carry: Callable[[], Carried] | None = None
     is_told = False
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
@@ -141,14 +144,14 @@ class CarryingServerCursor:
 def _told(cursor: Any) -> Iterator[None]:
     """Give the cursor a transaction that knows its tenant; its own, in autocommit."""
     connection = cursor.connection
-    prefix = cursor.carry() if cursor.carry is not None else ""
-    if not prefix:
+    prefix = cursor.carry() if cursor.carry is not None else NOTHING
+    if not prefix.statements:
         yield
         return
     idle = connection.info.transaction_status == pq.TransactionStatus.IDLE
     own = connection.transaction() if connection.autocommit and idle else nullcontext()
     with own:
-        ClientCursor(connection).execute(prefix)
+        ClientCursor(connection).execute(prefix.sql)
         cursor.is_told = True
         try:
             yield
@@ -156,16 +159,16 @@ def _told(cursor: Any) -> Iterator[None]:
             cursor.is_told = False
 
 
-def _point_into_query(error: errors.Error, prefix: str) -> None:
+def _point_into_query(error: errors.Error, prefix: Carried) -> None:
     """Make the error's text and position those of the caller's statement."""
     if error.args and isinstance(error.args[0], str):
         text = FIRST_LINE.sub(
-            lambda found: f"LINE {max(int(found[1]) - 1, 1)}:", error.args[0], count=1
+            lambda found: f"LINE {max(int(found[1]) - prefix.statements, 1)}:", error.args[0], count=1
         )
         error.args = (text, *error.args[1:])
     field = pq.DiagnosticField.STATEMENT_POSITION
     position = error.diag.statement_position
     if position is not None:
         facts = dict(cast("Any", errors._info_to_dict(error._info)))  # noqa: SLF001
-        facts[field] = str(int(position) - len(prefix)).encode()
+        facts[field] = str(int(position) - len(prefix.sql.decode())).encode()
         error._info = facts  # noqa: SLF001
