@@ -35,7 +35,9 @@ def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
     sql = f"SET LOCAL search_path TO {', '.join(map(quote, path))};\n"
     if rows_of is None:
         return Carried(sql.encode(), 1)
-    return Carried(f"{sql}SET LOCAL tenantry.tenant TO {literal(rows_of)};\n".encode(), 2)
+    return Carried(
+        f"{sql}SET LOCAL tenantry.tenant TO {literal(rows_of)};\n".encode(), 2
+    )
 
 
 def nobody(database: str) -> str | None:

@@ -103,7 +103,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         return tenant is not None and isolations[tenant.placement].shares_tables
 
     @property
-    def SchemaEditorClass(self) -> Any:  # noqa: N802  (Django's name)
+    def SchemaEditorClass(self) -> Any:  # type: ignore[override]  # noqa: N802  (Django's)
         """The schema editor for the tables of the active tenant."""
         return RowSchemaEditor if self.shares_tables else DatabaseSchemaEditor
 
@@ -152,7 +152,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         return set()
 
     def holds_tenants(self, table: str) -> bool:
-        """Whether the table, named as in SQL, holds rows of the active tenant's sort."""
+        """Whether the table, named as in SQL, holds rows of row tenants."""
         known = self.own_schemas[0], table
         if known not in self.tenant_tables:
             # Past Django's cursor: nobody's list of queries is to show this one.

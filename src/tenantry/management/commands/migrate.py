@@ -32,7 +32,10 @@ class Command(migrate.Command):
             super().handle(*args, **options)
         if tenant is None and not options["plan"]:
             for isolation in isolations.all():
-                if isinstance(isolation, RowIsolation) and isolation.database == database:
+                if (
+                    isinstance(isolation, RowIsolation)
+                    and isolation.database == database
+                ):
                     isolation.prepare("default")
                     isolation.grant("default")
         whole = options["app_label"] is None and not options["plan"]
