@@ -5,8 +5,10 @@ An isolation never imports a model: Django opens connections while models are bu
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from django.db import connections
@@ -25,13 +27,49 @@ Applied = frozenset[tuple[str, str]]
 
 
 class Carried(NamedTuple):
-    """What each statement carries in front of it: SQL, of so many statements."""
+    """What each statement carries in front of it: SQL, of so many statements.
+
+    Each is `SET LOCAL name TO value;` on a line of its own, the value being a quoted
+    string or name; of `search_path` a list of quoted names.
+    """
 
     sql: bytes
     statements: int
 
+    @property
+    def select(self) -> bytes:
+        """The same as one SELECT, for where only a single statement can be sent.
+
+        Not `SET LOCAL`: PostgreSQL warns of it outside of a transaction block, as
+        which it does not count a pipeline.
+        """
+        return _as_select(self)
+
 
 NOTHING = Carried(b"", 0)
+SETTING = re.compile(rb"SET LOCAL ([a-z_.]+) TO ([^\r\n]+);\n")
+
+
+@lru_cache(maxsize=10_000)
+def _as_select(carried: Carried) -> bytes:
+    found = SETTING.findall(carried.sql)
+    if len(found) != carried.statements or SETTING.sub(b"", carried.sql):
+        msg = f"{carried!r} is not a line of SET LOCAL for each statement."
+        raise ValueError(msg)
+    calls = [
+        b"pg_catalog.set_config('%s', %s, true)" % (name, _as_string(name, value))
+        for name, value in found
+    ]
+    return b"SELECT " + b", ".join(calls)
+
+
+def _as_string(name: bytes, value: bytes) -> bytes:
+    """Return a setting's value as a string of SQL; a list of names keeps its quotes."""
+    if value.startswith(b"'"):
+        return value
+    if name != b"search_path":
+        value = value[1:-1].replace(b'""', b'"')
+    return b"'%s'" % value.replace(b"'", b"''")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

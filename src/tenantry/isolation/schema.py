@@ -91,16 +91,6 @@ class SchemaIsolation(Isolation):
                     "Only that engine sends each statement with its tenant.",
                 )
             )
-        options = self.settings.get("OPTIONS", {})
-        if options.get("server_side_binding"):
-            found.append(
-                Problem(
-                    "E011",
-                    f"{where}['OPTIONS'] asks for server_side_binding, by which a "
-                    "statement cannot carry its tenant.",
-                    "Remove server_side_binding: Django's default is to do without.",
-                )
-            )
         return found
 
     def location_for(self, key: str) -> str:
