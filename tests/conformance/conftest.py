@@ -12,7 +12,7 @@ collect_ignore = []
 if ISOLATION == "SchemaIsolation":
     collect_ignore += ["test_open_databases.py"]
 else:
-    collect_ignore += ["test_statements.py"]
+    collect_ignore += ["test_statements.py", "test_pipelines.py"]
 if "pool" not in OPTIONS:
     collect_ignore += ["test_pool.py"]
 if "server_side_binding" not in OPTIONS:
