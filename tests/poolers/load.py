@@ -8,8 +8,9 @@ row, and shows it.
 import asyncio
 import random
 from collections import Counter
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 
+import psycopg
 from django.db import DatabaseError
 
 from tenantry.isolation.base import NOTHING, Carried
@@ -152,6 +153,20 @@ class Worker:
                 self.act(other)
             self.act(key)
 
+    def iterate(self):
+        """Fetch rows one by one by a named cursor, of a tenant; it may be lost."""
+        from tenantry import override_tenant
+        from tests.shop.models import Author
+
+        key = self.chance.choice(self.keys)
+        with override_tenant(key):
+            try:
+                for author in Author.objects.iterator(chunk_size=1):
+                    self.seen["rows"] += 1
+                    self.seen["wrong"] += not author.name.startswith(f"{key}:")
+            except (DatabaseError, psycopg.Error):  # the latter where it is closed
+                self.seen["lost"] += 1
+
     def once(self, *, transactions):
         """Do one thing, in a transaction or not."""
         alone = not transactions or self.chance.randrange(3)
@@ -215,6 +230,27 @@ def in_parallel(workers, *, operations, transactions=True, leave=0):
     in_threads(*(lambda w=worker: work(w) for worker in workers))
 
 
+def iterating(workers, *, operations, same_names=False):
+    """Let threads iterate; named cursors may have names as of forks of one process."""
+    from tenantry.backends.postgresql import base
+
+    def chunked_cursor(self):
+        return self._cursor(name="_django_curs_1_sync_1")
+
+    def work(worker):
+        for _ in range(operations // len(workers)):
+            worker.iterate()
+
+    wrapper = base.DatabaseWrapper
+    with ExitStack() as stack:
+        if same_names:
+            stack.enter_context(replaced(base.secrets, "token_hex", lambda _: "x"))
+        real = wrapper.chunked_cursor
+        wrapper.chunked_cursor = chunked_cursor
+        stack.callback(setattr, wrapper, "chunked_cursor", real)
+        in_threads(*(lambda w=worker: work(w) for worker in workers))
+
+
 def in_tasks(workers, *, operations):
     """Let tasks of one event loop work: async queries, and sync code in threads."""
 
@@ -255,9 +291,29 @@ def outcome(workers):
     return {
         "rows": seen["rows"],
         "wrong": seen["wrong"],
+        "lost": seen["lost"],
         "servers": len(set().union(*(worker.servers for worker in workers))),
         "moved": max(len(worker.servers) for worker in workers),
     }
 
 
-LOADS = {"threads": in_parallel, "tasks": in_tasks}
+LOADS = {"threads": in_parallel, "tasks": in_tasks, "cursors": iterating}
+
+
+def error_of_atomic(database, key):
+    """Return the error of a transaction behind the pooler, and what a query then says."""
+    from django.db import connections, transaction
+
+    from tenantry import override_tenant
+    from tests.shop.models import Author
+
+    lead(database)
+    with override_tenant(key):
+        error = None
+        try:
+            with transaction.atomic():
+                Author.objects.count()
+        except DatabaseError as refusal:
+            error = str(refusal)
+        connections.close_all()
+        return error, Author.objects.filter(name__startswith=f"{key}:").count()

@@ -69,6 +69,13 @@ def test_statement_mode(project, statement_mode, options):
     )
 
 
+def test_statement_mode_refuses_transactions(project, statement_mode):
+    project.call(load.run, "threads", {}, KEYS, workers=1, operations=1)
+    error, authors = project.call(load.error_of_atomic, statement_mode, KEYS[0])
+    assert "statement pooling" in error
+    assert authors == 1
+
+
 def test_control_statement_mode_leaks_where_tenants_are_told_once(
     project, statement_mode
 ):
