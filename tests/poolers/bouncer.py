@@ -20,6 +20,7 @@ listen_addr = {host}
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
+admin_users = {user}
 pool_mode = {mode}
 default_pool_size = {size}
 max_client_conn = 200
@@ -40,6 +41,7 @@ def pgbouncer(name, mode, *, size=SERVERS):
     identity = servers.lesser_identity()
     settings = {"name": name, "mode": mode, "size": size, "host": servers.LOCALHOST}
     settings |= {"target": _target(name), "port": _free_port()}
+    settings |= {"user": servers.postgres()["USER"]}
     conf = folder / "pgbouncer.ini"
     conf.write_text(CONF.format(**settings).replace(*_unknown_option()))
     if identity:

@@ -9,7 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from django.db import connections
 
@@ -81,6 +81,20 @@ class Template:
 
     token: str
     sql: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that `tenants doctor` found."""
+
+    level: Literal["ok", "warning", "error"]
+    """Whether it is as it should be, worth knowing, or unsafe until it is mended."""
+
+    name: str
+    """What was examined, in words with hyphens; the same for every outcome."""
+
+    text: str
+    next_step: str = ""
 
 
 class Isolation(ABC):
@@ -167,6 +181,13 @@ class Isolation(ABC):
         """Return the settings that travel with each statement of the tenant."""
         del ref
         return NOTHING
+
+    def findings(self) -> list[Finding]:
+        """Return what there is to say of the placement's databases as they are now.
+
+        Asked by `tenants doctor`, with no tenant active; may take some queries.
+        """
+        return []
 
     @abstractmethod
     def problems(self) -> list[Problem]:

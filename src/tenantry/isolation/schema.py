@@ -20,7 +20,7 @@ from django.db import connections
 from tenantry.conf import Problem
 from tenantry.context import override_tenant
 from tenantry.exceptions import InvalidIdentifier, LifecycleError
-from tenantry.isolation.base import Applied, Carried, Isolation, Template
+from tenantry.isolation.base import Applied, Carried, Finding, Isolation, Template
 from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, quote, render
 
 if TYPE_CHECKING:
@@ -92,6 +92,33 @@ class SchemaIsolation(Isolation):
                 )
             )
         return found
+
+    def findings(self) -> list[Finding]:
+        """Say whether the session's own path leads to nothing but shared tables."""
+        path, role = self._execute(
+            "SELECT reset_val, current_user FROM pg_settings WHERE name = 'search_path'"
+        )[0]
+        names = [part.strip().strip('"') for part in path.split(",")]
+        there = self._execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s) ORDER BY nspname",
+            [[role if name == "$user" else name for name in names]],
+        )
+        known = {PUBLIC, "pg_catalog", *self.extra}
+        others = [name for (name,) in there if name not in known]
+        if not others:
+            text = "The session's own search_path leads to shared tables only."
+            return [Finding(level="ok", name="session-path", text=text)]
+        return [
+            Finding(
+                level="error",
+                name="session-path",
+                text=f"The session's own search_path, {path}, leads to the schema "
+                f"{', '.join(others)}: a statement that is sent without a tenant, such "
+                "as VACUUM, finds tables there.",
+                next_step="ALTER ROLE … SET search_path TO public, of the role or the "
+                "database; or add the schema to EXTRA_SCHEMAS, if tenants may see it.",
+            )
+        ]
 
     def location_for(self, key: str) -> str:
         """Return the schema's name."""
