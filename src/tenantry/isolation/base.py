@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from django.db import connections
 
@@ -27,10 +27,15 @@ Watch = Callable[[int], None]
 
 
 class Carried(NamedTuple):
-    """What each statement carries in front of it: SQL, of so many statements."""
+    """What each statement carries in front of it.
+
+    `sql` is so many statements, for a message that may hold several; `select` is one
+    statement that does the same, for where only one can be sent.
+    """
 
     sql: bytes
     statements: int
+    select: bytes = b""
 
 
 NOTHING = Carried(b"", 0)
@@ -45,6 +50,20 @@ class Template:
 
     token: str
     sql: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that `tenants doctor` found."""
+
+    level: Literal["ok", "warning", "error"]
+    """Whether it is as it should be, worth knowing, or unsafe until it is mended."""
+
+    name: str
+    """What was examined, in words with hyphens; the same for every outcome."""
+
+    text: str
+    next_step: str = ""
 
 
 class Isolation(ABC):
@@ -135,6 +154,13 @@ class Isolation(ABC):
         """Return the settings that travel with each statement of the tenant."""
         del ref
         return NOTHING
+
+    def findings(self) -> list[Finding]:
+        """Return what there is to say of the placement's databases as they are now.
+
+        Asked by `tenants doctor`, with no tenant active; may take some queries.
+        """
+        return []
 
     @abstractmethod
     def problems(self) -> list[Problem]:
