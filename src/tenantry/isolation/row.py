@@ -16,7 +16,8 @@ from django.db import connections, transaction
 from tenantry.conf import Problem, conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import InvalidIdentifier, LifecycleError
-from tenantry.isolation.base import Applied, Template
+from tenantry.isolation.base import Applied, Finding, Template
+from tenantry.isolation.examination import examine
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import (
     POSTGRESQL_MAX_BYTES,
@@ -132,6 +133,27 @@ class RowIsolation(SharedConnectionIsolation):
                 f"another database than {self.database!r}.",
                 "The two differ in USER and PASSWORD only: one database, two roles.",
             )
+
+    def findings(self) -> list[Finding]:
+        """Say whether roles, policies, keys and indexes are as they must be."""
+        found = super().findings()
+        serving = self._execute("SELECT current_user")[0][0]
+        with as_owner():
+            owner = self._execute("SELECT current_user")[0][0]
+            for schema in map(self.schema, conf.kinds):
+                if self._recorded(schema):
+                    found += examine(
+                        self._execute, schema=schema, serving=serving, owner=owner
+                    )
+        return found
+
+    def repair(self) -> None:
+        """Make tables and rights what they must be, where they are there."""
+        for kind in conf.kinds:
+            if self._recorded(self.schema(kind)):
+                self.prepare(kind)
+                self.harden(kind)
+                self.grant(kind)
 
     def location_for(self, key: str) -> str:
         """Return the key: it is what the rows are marked with."""
