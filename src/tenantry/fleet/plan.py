@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.db.migrations import operations as django_operations
 from django.db.migrations.exceptions import (
@@ -20,6 +21,7 @@ from django.db.migrations.exceptions import (
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
+from tenantry import history
 from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.isolation import isolations
@@ -116,19 +118,24 @@ class FleetPlan:
 
 def read_applied(
     refs: Iterable[TenantRef],
-) -> tuple[dict[Applied, list[TenantRef]], dict[TenantRef, Exception]]:
-    """Return the tenants grouped by their applied migrations, and the unreadable."""
+) -> tuple[dict[tuple[str, Applied], list[TenantRef]], dict[TenantRef, Exception]]:
+    """Return the tenants grouped by kind and what they applied, and the unreadable."""
     by_placement = defaultdict(list)
     for ref in refs:
         by_placement[ref.placement].append(ref)
-    groups: dict[Applied, list[TenantRef]] = defaultdict(list)
+    groups: dict[tuple[str, Applied], list[TenantRef]] = defaultdict(list)
     unreadable: dict[TenantRef, Exception] = {}
     for alias, placed in by_placement.items():
         for ref, found in isolations[alias].applied_migrations(placed).items():
             if isinstance(found, Exception):
                 unreadable[ref] = found
+                continue
+            try:
+                own = history.of_kind(ref.kind, found)
+            except ImproperlyConfigured as error:  # the settings lack the kind
+                unreadable[ref] = error
             else:
-                groups[found].append(ref)
+                groups[ref.kind, own].append(ref)
     return groups, unreadable
 
 
@@ -142,7 +149,7 @@ def plan_fleet(
     """
     groups, unreadable = read_applied(refs)
     planned = []
-    for recorded, members in groups.items():
+    for (_, recorded), members in groups.items():
         try:
             planned.append(plan_group(members, recorded, targets))
         except (*MigrationError, DatabaseError) as error:
@@ -157,23 +164,31 @@ def plan_group(
 ) -> Group:
     """Return the work of tenants that recorded the same, as Django plans it for one.
 
+    They are of one kind; what is not of its apps is passed through, and is no work.
     Raises `InconsistentMigrationHistory` and `IrreversibleError` before anything is
     touched.
     """
+    kind = members[0].kind
     with override_tenant(members[0]):
         connection = connections[members[0].label]
         executor = MigrationExecutor(connection)
         executor.loader.check_consistent_history(connection)
         loader = executor.loader
         wanted = loader.graph.leaf_nodes() if targets is None else targets
-        steps = executor.migration_plan(wanted)
-        _rename_content_types(steps, members[0].label)
+        steps = executor.migration_plan(
+            [target for target in wanted if history.is_of_kind(kind, target[0])]
+        )
+        _rename_content_types(steps, members[0])
     backwards = bool(steps) and steps[0][1]
     names = {name for step, _ in steps for name in _records(step)}
     replaced = _replaced(loader, recorded - names if backwards else recorded | names)
     if not steps:
         return Group(members, [], replaced)
-    planned = _backwards(executor, steps) if backwards else _forwards(loader, steps)
+    own = {step for step, _ in steps if history.is_of_kind(kind, step.app_label)}
+    if backwards:
+        planned = _backwards(executor, [step for step, _ in steps if step in own])
+    else:
+        planned = _forwards(loader, steps, own)
     return Group(members, planned, replaced)
 
 
@@ -194,22 +209,22 @@ def _replaced(
     ]
 
 
-def _rename_content_types(steps: list[tuple[Migration, bool]], alias: str) -> None:
+def _rename_content_types(steps: list[tuple[Migration, bool]], ref: TenantRef) -> None:
     """Let a model's content type be renamed with it.
 
     Django puts that operation into the plan when `pre_migrate` is sent; here the
     operations are rendered before, once for all tenants.
     """
-    if conf.in_tenants("contenttypes"):
+    if "contenttypes" in conf.apps_of(ref.kind):
         from django.contrib.contenttypes.management import (  # noqa: PLC0415  (models)
             inject_rename_contenttypes_operations,
         )
 
-        inject_rename_contenttypes_operations(plan=steps, using=alias)
+        inject_rename_contenttypes_operations(plan=steps, using=ref.label)
 
 
 def _forwards(
-    loader: MigrationLoader, steps: list[tuple[Migration, bool]]
+    loader: MigrationLoader, steps: list[tuple[Migration, bool]], own: set[Migration]
 ) -> list[PlannedMigration]:
     nodes = loader.graph.nodes
     state = loader.project_state(
@@ -217,16 +232,18 @@ def _forwards(
     )
     planned = []
     for migration, _ in steps:
-        operations, state = _between(migration, state)
-        planned.append(PlannedMigration(migration, operations))
+        if migration in own:
+            operations, state = _between(migration, state)
+            planned.append(PlannedMigration(migration, operations))
+        else:
+            state = migration.mutate_state(state)
     return planned
 
 
 def _backwards(
-    executor: MigrationExecutor, steps: list[tuple[Migration, bool]]
+    executor: MigrationExecutor, doomed: list[Migration]
 ) -> list[PlannedMigration]:
     loader = executor.loader
-    doomed = [migration for migration, _ in steps]
     for migration in doomed:
         for operation in migration.operations:
             if not operation.reversible:

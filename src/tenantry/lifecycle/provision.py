@@ -153,7 +153,7 @@ def activate(tenant: Any) -> None:
 def make_location(ref: TenantRef) -> None:
     """Make the tenant's schema, database or file, from the template if there is one."""
     isolation = isolations[ref.placement]
-    template = find_template(isolation)
+    template = find_template(isolation, ref.kind)
     if isolation.is_occupied(ref):
         raise LocationTaken(
             ref.key,
