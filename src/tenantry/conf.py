@@ -22,6 +22,7 @@ DEFAULT_PLACEMENT = "default"
 ISOLATIONS = {
     "schema": "tenantry.isolation.SchemaIsolation",
     "database": "tenantry.isolation.DatabaseIsolation",
+    "row": "tenantry.isolation.RowIsolation",
 }
 
 
@@ -43,7 +44,9 @@ OPTIONS: dict[str, Option] = {
     "TENANT_APPS": Option((list, tuple), (), "Labels of apps that each tenant has."),
     "KINDS": Option(dict, {}, "Kinds of tenants with apps and URLs of their own."),
     "DECLARED_TENANTS": Option(dict, {}, "Tenants that belong to the code, by key."),
-    "ISOLATION": Option(str, None, "Short form of PLACEMENTS: 'schema' or 'database'."),
+    "ISOLATION": Option(
+        str, None, "Short form of PLACEMENTS: 'schema', 'database' or 'row'."
+    ),
     "PLACEMENTS": Option(dict, None, "Named homes for tenants, by alias."),
     "RESOLVERS": Option(
         (list, tuple),

@@ -20,7 +20,11 @@ from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
+from tenantry.fleet.migrate import bring_up
+from tenantry.fleet.plan import plan_group
+from tenantry.fleet.pool import pool_of
 from tenantry.guards import sides
+from tenantry.history import of_kind
 from tenantry.isolation import Isolation, Template, isolations
 from tenantry.lifecycle import journal
 from tenantry.lifecycle.actions import TEMPLATE
@@ -74,6 +78,8 @@ def _is_hidden(isolation: Isolation) -> bool:
 
     So it is in a `TestCase`: tenants are then migrated, in the same transaction.
     """
+    if isolation.shares_tables:
+        return False  # its tables are the owner's work, on another connection
     with override_tenant(None):
         connection = connections[isolation.database]
     return isolation.supports_transactional_ddl and connection.in_atomic_block
@@ -95,6 +101,8 @@ def _stored(isolation: Isolation, digest: str) -> Template | None:
 
 
 def _make(isolation: Isolation, kind: str, digest: str) -> Template | None:
+    if isolation.shares_tables:
+        return _make_in_tables(isolation, kind, digest)
     ref = isolation.template_ref(uuid.uuid4().hex[:16], kind)
     _refuse_left_overs(isolation, ref)
     _remove_unfinished()
@@ -120,6 +128,30 @@ def _make(isolation: Isolation, kind: str, digest: str) -> Template | None:
             journal.end(ref.key)
 
 
+def _make_in_tables(isolation: Isolation, kind: str, digest: str) -> Template:
+    """Make the template among the rows of the tables that all tenants share.
+
+    The tables are made, or migrated, where no tenant has rows in them yet. Raises
+    `LifecycleError` where they are behind.
+    """
+    pool = pool_of(isolation, kind)
+    _refuse_left_overs(isolation, pool.template)
+    applied = of_kind(kind, pool.isolation.applied(kind))
+    plan = plan_group([pool.template], applied, None)
+    if not plan.is_done:
+        if pool.active():
+            raise LifecycleError(
+                pool.template.key,
+                "template",
+                "the tables that its tenants share are behind",
+                next_step="Run `manage.py tenants migrate` first.",
+            )
+        bring_up(pool, plan)
+    template = isolation.capture(pool.template)
+    assert template is not None  # noqa: S101  (for the type)
+    return _store(isolation, kind, digest, template)
+
+
 def _remove_unfinished() -> None:
     """Remove what processes left behind that died while they made a template."""
     with override_tenant(None):
@@ -127,7 +159,8 @@ def _remove_unfinished() -> None:
             if journal.is_gone(record):
                 token = record.key.removeprefix("~")
                 for isolation in isolations.all():
-                    isolation.destroy(isolation.template_ref(token))
+                    if not isolation.shares_tables:
+                        isolation.destroy(isolation.template_ref(token))
                 journal.end(record.key)
 
 

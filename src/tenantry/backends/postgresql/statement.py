@@ -45,14 +45,23 @@ FIRST_LINE = re.compile(r"\bLINE (\d+):")
 class CarryingCursor:
     """Mixin of a psycopg cursor: sends what is carried in front of each statement.
 
-    `carry` returns the setting for the tenant active at that moment. It is put in front
-    where psycopg hands the statement over to libpq, so that parameters, results, errors
-    and the logged query are those of the caller's statement alone.
+    `carry` returns the settings for the tenant active at that moment. They are put in
+    front where psycopg hands the statement over to libpq, so that parameters, results,
+    errors and the logged query are those of the caller's statement alone. `adapt`
+    returns the statement as the tables of row tenants need it.
     """
 
     carry: Callable[[], Carried] | None = None
+    adapt: Callable[[Any], Any] | None = None
     _prefix = NOTHING
     is_told = False
+
+    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
+        """Execute the query, as its tenant's tables need it."""
+        if self.adapt is not None:
+            query = self.adapt(query)
+        super().execute(query, params, **kwargs)  # type: ignore[misc]
+        return self
 
     def _execute_send(self, query: Any, **kwargs: Any) -> None:
         prefix = NOTHING if self.carry is None or self.is_told else self.carry()
@@ -105,6 +114,8 @@ class CarryingCursor:
         **kwargs: Any,
     ) -> None:
         """Execute the query for each set of parameters, all in one transaction."""
+        if self.adapt is not None:
+            query = self.adapt(query)
         with _told(self):
             super().executemany(query, params_seq, **kwargs)  # type: ignore[misc]
 
