@@ -18,7 +18,7 @@ from tenantry.guards import Side, sides
 from tenantry.types import SHARED_ALIAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Name = tuple[str, str]
 
@@ -71,7 +71,7 @@ def complete(connection: Any, recorded: dict[Name, Any]) -> dict[Name, Any]:
 
 
 def _applied_elsewhere(
-    loader: MigrationLoader, own: Collection[Name], is_other: Callable[[str], bool]
+    loader: MigrationLoader, own: dict[Name, Any], is_other: Callable[[str], bool]
 ) -> Iterator[tuple[Name, Any]]:
     parents = {
         name: [parent.key for parent in node.parents]

@@ -62,7 +62,7 @@ def slug_for(key: str) -> str:
     return key.replace("_", "-").strip("-")
 
 
-def read_kinds(setting: Mapping[str, Any]) -> dict[str, Kind]:
+def read_kinds(setting: Mapping[Any, Any]) -> dict[str, Kind]:
     """Return the kinds of `TENANTRY['KINDS']`; raise `ImproperlyConfigured`."""
     return {name: _kind(name, value) for name, value in setting.items()}
 
@@ -92,7 +92,7 @@ def _kind(name: Any, value: Any) -> Kind:
 
 
 def read_declared(
-    setting: Mapping[str, Any], *, placement: str
+    setting: Mapping[Any, Any], *, placement: str
 ) -> dict[str, DeclaredTenant]:
     """Return the tenants of `TENANTRY['DECLARED_TENANTS']`, by key.
 

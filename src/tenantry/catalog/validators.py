@@ -64,11 +64,12 @@ class NotReserved:
         if value not in conf.reserved_names or value in _ALLOWED.get():
             return
         if value in conf.reserved_keys:
-            msg = f"{value!r} is reserved (TENANTRY['RESERVED_KEYS']); choose another."
+            setting = "TENANTRY['RESERVED_KEYS']"
+            msg = f"{value!r} is reserved ({setting}); choose another."
         else:
             msg = (
-                f"{value!r} is a declared tenant's (TENANTRY['DECLARED_TENANTS']), made "
-                "by `manage.py tenants create --declared`; choose another."
+                f"{value!r} is a declared tenant's (TENANTRY['DECLARED_TENANTS']), "
+                "made by `manage.py tenants create --declared`; choose another."
             )
         raise ValidationError(msg, code="reserved")
 
