@@ -40,6 +40,7 @@ from tenantry.isolation.tables import (
     in_batches,
     tenant_tables,
 )
+from tenantry.kinds import DEFAULT_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ class RowIsolation(SharedConnectionIsolation):
     def schema(self, kind: str) -> str:
         """Return the schema of the tables that tenants of the kind share."""
         base = str(self.options.get("SCHEMA", SCHEMA))
-        return base if kind == "default" else f"{base}_{kind}"
+        return base if kind == DEFAULT_KIND else f"{base}_{kind}"
 
     def home(self, ref: TenantRef) -> str:
         """Return the schema of the tables that it shares."""
@@ -101,7 +102,7 @@ class RowIsolation(SharedConnectionIsolation):
             other is not self
             and isinstance(other, RowIsolation)
             and other.database == self.database
-            and other.schema("default") == self.schema("default")
+            and other.schema(DEFAULT_KIND) == self.schema(DEFAULT_KIND)
             for other in isolations.all()
         ):
             found.append(
@@ -158,17 +159,17 @@ class RowIsolation(SharedConnectionIsolation):
     def location_for(self, key: str) -> str:
         """Return the key: it is what the rows are marked with."""
         validate_key(key)
-        schema = self.schema("default")
+        schema = self.schema(DEFAULT_KIND)
         if len(schema.encode()) > LONGEST_SCHEMA or schema in RESERVED:
             raise InvalidIdentifier(
                 schema, "it is too long, or tenantry has that schema"
             )
         return key
 
-    def template_ref(self, token: str) -> TenantRef:
+    def template_ref(self, token: str, kind: str = DEFAULT_KIND) -> TenantRef:
         """Return the template: a tenant whose rows are beside the others'."""
         del token  # there is one for all tenants that share the tables
-        return self.ref(key=TEMPLATE, location=TEMPLATE)
+        return self.ref(key=TEMPLATE, location=TEMPLATE, kind=kind)
 
     def tables(self, kind: str) -> list[Table]:
         """Return the tenant tables that tenants of the kind share."""
@@ -235,7 +236,7 @@ class RowIsolation(SharedConnectionIsolation):
     def harden(self, kind: str) -> None:
         """Make every table of the kind a tenant table, those that are not yet."""
         with as_owner():
-            ref = self.template_ref("")
+            ref = self.template_ref("", kind)
             self._execute("CALL tenantry.harden(%s)", [self.schema(kind)], tenant=ref)
 
     def create_empty(self, ref: TenantRef) -> None:
