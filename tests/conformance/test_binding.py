@@ -9,8 +9,7 @@ from django.db.utils import DataError, OperationalError, ProgrammingError
 from django.test.utils import CaptureQueriesContext
 
 from tenantry import override_tenant
-from tenantry.backends.postgresql import base
-from tenantry.backends.postgresql.binding import BoundCursor
+from tenantry.backends.postgresql import base, binding
 from tests.shop.models import Author, Book
 from tests.world import ONE, TWO, in_threads, replaced
 
@@ -37,18 +36,20 @@ def test_parameters_are_bound_by_the_server(world):
     with override_tenant(world.a), connection.cursor() as cursor:
         assert isinstance(cursor.cursor, base.ServerBindingCursor)
         with pytest.raises(ProgrammingError, match=r"\$1"):
-            cursor.execute("SELECT nothing FROM shop_author WHERE id = %s::nothing", [1])
+            cursor.execute(
+                "SELECT nothing FROM shop_author WHERE id = %s::nothing", [1]
+            )
 
 
 def test_a_statement_is_one_round_trip(world, monkeypatch):
     synced = []
-    real = BoundCursor._in_one_go_gen
+    real = binding._in_one_go_gen
 
     def gen(*args, **kwargs):
         synced.append(args)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(BoundCursor, "_in_one_go_gen", gen)
+    monkeypatch.setattr(binding, "_in_one_go_gen", gen)
     with override_tenant(world.a), CaptureQueriesContext(connection) as queries:
         Author.objects.get(pk=ONE)
         Author.objects.filter(pk=TWO).update(name="x")
@@ -130,7 +131,9 @@ def test_a_tenant_without_its_schema_is_an_error(world):
 def test_a_connection_that_the_server_ended_is_an_error_and_then_made_anew(world):
     with override_tenant(world.a):
         with connection.cursor() as cursor, pytest.raises(OperationalError):
-            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid()) WHERE %s", [True])
+            cursor.execute(
+                "SELECT pg_terminate_backend(pg_backend_pid()) WHERE %s", [True]
+            )
         connections["default"].close_if_unusable_or_obsolete()
         assert name_of() == "Ann of a"
 
