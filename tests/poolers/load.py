@@ -318,3 +318,20 @@ def error_of_atomic(database, key):
             error = str(refusal)
         connections.close_all()
         return error, Author.objects.filter(name__startswith=f"{key}:").count()
+
+
+def lifecycle(database, key):
+    """Provision a tenant from a new template, by way of the pooler; use and drop it."""
+    from tenantry import override_tenant
+    from tenantry.models import StoredTemplate
+    from tests.customers.models import Tenant
+    from tests.shop.models import Author
+
+    lead(database)
+    StoredTemplate.objects.all().delete()
+    tenant = Tenant.objects.provision(key=key)
+    with override_tenant(tenant):
+        Author.objects.create(name=f"Ann:{key}")
+        name = Author.objects.get().name
+    tenant.drop(confirm=key)
+    return name

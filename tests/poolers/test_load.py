@@ -52,6 +52,10 @@ def test_control_transaction_mode_leaks_where_tenants_are_told_once(
     assert result["wrong"] > 0, result
 
 
+def test_a_tenant_is_made_and_dropped_behind_the_pooler(project, transaction_mode):
+    assert project.call(load.lifecycle, transaction_mode, "umbrella") == "Ann:umbrella"
+
+
 def test_session_mode(project, session_mode, options):
     holds(under(project, session_mode, options, operations=SOME, leave=LEAVE))
 
