@@ -5,16 +5,16 @@ An isolation never imports a model: Django opens connections while models are bu
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.exceptions import NotSupported
+from tenantry.kinds import DEFAULT_KIND
 from tenantry.types import TenantRef
 
 if TYPE_CHECKING:
@@ -24,52 +24,22 @@ if TYPE_CHECKING:
 
 SHARED_DATABASE = "default"
 Applied = frozenset[tuple[str, str]]
+Watch = Callable[[int], None]
 
 
 class Carried(NamedTuple):
-    """What each statement carries in front of it: SQL, of so many statements.
+    """What each statement carries in front of it.
 
-    Each is `SET LOCAL name TO value;` on a line of its own, the value being a quoted
-    string or name; of `search_path` a list of quoted names.
+    `sql` is so many statements, for a message that may hold several; `select` is one
+    statement that does the same, for where only one can be sent.
     """
 
     sql: bytes
     statements: int
-
-    @property
-    def select(self) -> bytes:
-        """The same as one SELECT, for where only a single statement can be sent.
-
-        Not `SET LOCAL`: PostgreSQL warns of it outside of a transaction block, as
-        which it does not count a pipeline.
-        """
-        return _as_select(self)
+    select: bytes = b""
 
 
 NOTHING = Carried(b"", 0)
-SETTING = re.compile(rb"SET LOCAL ([a-z_.]+) TO ([^\r\n]+);\n")
-
-
-@lru_cache(maxsize=10_000)
-def _as_select(carried: Carried) -> bytes:
-    found = SETTING.findall(carried.sql)
-    if len(found) != carried.statements or SETTING.sub(b"", carried.sql):
-        msg = f"{carried!r} is not a line of SET LOCAL for each statement."
-        raise ValueError(msg)
-    calls = [
-        b"pg_catalog.set_config('%s', %s, true)" % (name, _as_string(name, value))
-        for name, value in found
-    ]
-    return b"SELECT " + b", ".join(calls)
-
-
-def _as_string(name: bytes, value: bytes) -> bytes:
-    """Return a setting's value as a string of SQL; a list of names keeps its quotes."""
-    if value.startswith(b"'"):
-        return value
-    if name != b"search_path":
-        value = value[1:-1].replace(b'""', b'"')
-    return b"'%s'" % value.replace(b"'", b"''")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +80,9 @@ class Isolation(ABC):
     shares_connection: ClassVar[bool] = False
     """One connection per thread and database serves all its tenants."""
 
+    shares_tables: ClassVar[bool] = False
+    """All its tenants have the same tables, which are migrated once for all of them."""
+
     supports_transactional_ddl: ClassVar[bool] = False
     """A tenant can be made, and migrated, in a transaction that can be undone."""
 
@@ -125,6 +98,7 @@ class Isolation(ABC):
     def __init__(self, placement: Placement) -> None:
         self.placement = placement
         self.database = placement.database
+        self.owner_database: str | None = None
         self.options = placement.options
 
     def __repr__(self) -> str:
@@ -145,7 +119,9 @@ class Isolation(ABC):
         """Dotted path of the placement's database engine."""
         return str(self.settings.get("ENGINE", ""))
 
-    def ref(self, *, key: str, location: str = "", kind: str = "default") -> TenantRef:
+    def ref(
+        self, *, key: str, location: str = "", kind: str = DEFAULT_KIND
+    ) -> TenantRef:
         """Return the value of a tenant of this placement."""
         return TenantRef(
             key=key,
@@ -164,9 +140,10 @@ class Isolation(ABC):
         """Whether something is at the tenant's location, whole or not."""
         return self.exists(ref)
 
-    def template_ref(self, token: str) -> TenantRef:
-        """Return the value of the template, a tenant that no catalog knows."""
-        return self.ref(key=f"~{token}", location=self.template_location(token))
+    def template_ref(self, token: str, kind: str = DEFAULT_KIND) -> TenantRef:
+        """Return the value of the kind's template, a tenant that no catalog knows."""
+        location = self.template_location(token)
+        return self.ref(key=f"~{token}", location=location, kind=kind)
 
     def template_location(self, token: str) -> str:
         """Return where the template of that token is built."""
@@ -189,6 +166,13 @@ class Isolation(ABC):
         """
         return []
 
+    def dangers(self) -> list[Finding]:
+        """Return the findings that a check of the database tells as well."""
+        return []
+
+    def repair(self) -> None:  # noqa: B027  (most have nothing to mend)
+        """Mend what `findings` finds, as far as it can be mended by itself."""
+
     @abstractmethod
     def problems(self) -> list[Problem]:
         """Return the mistakes in this placement's settings, for the checks."""
@@ -210,8 +194,11 @@ class Isolation(ABC):
         """Make the location as a copy of the template, whole or not at all."""
 
     @abstractmethod
-    def destroy(self, ref: TenantRef) -> None:
-        """Remove the location and all in it; does nothing where it is not there."""
+    def destroy(self, ref: TenantRef, *, watch: Watch | None = None) -> None:
+        """Remove the location and all in it; does nothing where it is not there.
+
+        *watch* is called with how many rows are gone, where they go one by one.
+        """
 
     @abstractmethod
     def capture(self, ref: TenantRef) -> Template | None:

@@ -50,12 +50,14 @@ FIRST_LINE = re.compile(r"\bLINE (\d+):")
 class CarryingCursor:
     """Mixin of a psycopg cursor: sends what is carried in front of each statement.
 
-    `carry` returns the setting for the tenant active at that moment. It is put in front
-    where psycopg hands the statement over to libpq, so that parameters, results, errors
-    and the logged query are those of the caller's statement alone.
+    `carry` returns the settings for the tenant active at that moment. They are put in
+    front where psycopg hands the statement over to libpq, so that parameters, results,
+    errors and the logged query are those of the caller's statement alone. `adapt`
+    returns the statement as the tables of row tenants need it.
     """
 
     carry: Callable[[], Carried] | None = None
+    adapt: Callable[[Any], Any] | None = None
     format: pq.Format
     is_told = False
     _conn: Any
@@ -87,6 +89,13 @@ class CarryingCursor:
                 partial(self._pgconn.send_query_params, carried.select, None)
             )
             pipeline.result_queue.append(None)
+
+    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
+        """Execute the query, as its tenant's tables need it."""
+        if self.adapt is not None:
+            query = self.adapt(query)
+        super().execute(query, params, **kwargs)  # type: ignore[misc]
+        return self
 
     def _execute_send(self, query: Any, **kwargs: Any) -> None:
         prefix = NOTHING if self._conn._pipeline else self._carried()  # noqa: SLF001
@@ -142,6 +151,8 @@ class CarryingCursor:
 
         In a pipeline of the caller's each of them carries its tenant.
         """
+        if self.adapt is not None:
+            query = self.adapt(query)
         with nullcontext() if self._conn._pipeline else _told(self):  # noqa: SLF001
             super().executemany(query, params_seq, **kwargs)  # type: ignore[misc]
 
