@@ -113,10 +113,14 @@ INSERT = "INSERT INTO shop_author (id, name, tenantry_key)"
 AS_ANOTHERS = (
     "UPDATE shop_author SET tenantry_key = '{b}'",
     f"{INSERT} VALUES (5, 'x', '{{b}}')",
-    f"{INSERT} VALUES ({ONE}, 'x', '{{b}}') ON CONFLICT (tenantry_key, id)"
-    " DO UPDATE SET name = 'x'",
-    "MERGE INTO shop_author t USING (SELECT 1) s ON t.tenantry_key = '{b}' WHEN NOT"
-    " MATCHED THEN INSERT (id, name, tenantry_key) VALUES (5, 'x', '{b}')",
+    (
+        f"{INSERT} VALUES ({ONE}, 'x', '{{b}}') ON CONFLICT (tenantry_key, id)"
+        " DO UPDATE SET name = 'x'"
+    ),
+    (
+        "MERGE INTO shop_author t USING (SELECT 1) s ON t.tenantry_key = '{b}' WHEN NOT"
+        " MATCHED THEN INSERT (id, name, tenantry_key) VALUES (5, 'x', '{b}')"
+    ),
 )
 
 
