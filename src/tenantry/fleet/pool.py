@@ -43,7 +43,7 @@ class Pool:
     @property
     def template(self) -> TenantRef:
         """The template, in which schema operations are run."""
-        return self.isolation.template_ref(self.kind)
+        return self.isolation.template_ref("", self.kind)
 
     @property
     def tables(self) -> str:
@@ -128,8 +128,7 @@ def migrate_pool(
                 _do(pool, each, jobs=jobs)
             work = []
         with pool.transaction(pool.template, alone=True) as connection:
-            known = MigrationRecorder(connection).applied_migrations()
-            if (planned.name in known) != planned.backwards:
+            if _is_recorded(connection, planned) != planned.backwards:
                 continue  # another process has been faster
             for each in work:
                 each.run(connection, atomic=True)
@@ -142,6 +141,13 @@ def _work(pool: Pool, planned: PlannedMigration) -> list[Work]:
     with pool.acting(pool.template) as connection:
         found = stretches(planned, connection.schema_editor())
     return [Work(pool.tables, planned, stretch) for stretch in found]
+
+
+def _is_recorded(connection: Any, planned: PlannedMigration) -> bool:
+    app, name = planned.name
+    return (
+        MigrationRecorder(connection).migration_qs.filter(app=app, name=name).exists()
+    )
 
 
 def _do(pool: Pool, work: Work, *, jobs: int) -> None:

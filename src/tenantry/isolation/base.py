@@ -14,6 +14,7 @@ from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.exceptions import NotSupported
+from tenantry.kinds import DEFAULT_KIND
 from tenantry.types import TenantRef
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ class Isolation(ABC):
         """Dotted path of the placement's database engine."""
         return str(self.settings.get("ENGINE", ""))
 
-    def ref(self, *, key: str, location: str = "", kind: str = "default") -> TenantRef:
+    def ref(
+        self, *, key: str, location: str = "", kind: str = DEFAULT_KIND
+    ) -> TenantRef:
         """Return the value of a tenant of this placement."""
         return TenantRef(
             key=key,
@@ -137,9 +140,10 @@ class Isolation(ABC):
         """Whether something is at the tenant's location, whole or not."""
         return self.exists(ref)
 
-    def template_ref(self, token: str) -> TenantRef:
-        """Return the value of the template, a tenant that no catalog knows."""
-        return self.ref(key=f"~{token}", location=self.template_location(token))
+    def template_ref(self, token: str, kind: str = DEFAULT_KIND) -> TenantRef:
+        """Return the value of the kind's template, a tenant that no catalog knows."""
+        location = self.template_location(token)
+        return self.ref(key=f"~{token}", location=location, kind=kind)
 
     def template_location(self, token: str) -> str:
         """Return where the template of that token is built."""
@@ -161,6 +165,13 @@ class Isolation(ABC):
         Asked by `tenants doctor`, with no tenant active; may take some queries.
         """
         return []
+
+    def dangers(self) -> list[Finding]:
+        """Return the findings that a check of the database tells as well."""
+        return []
+
+    def repair(self) -> None:  # noqa: B027  (most have nothing to mend)
+        """Mend what `findings` finds, as far as it can be mended by itself."""
 
     @abstractmethod
     def problems(self) -> list[Problem]:

@@ -152,8 +152,8 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
 def is_tenants(model: Any) -> bool:
     """Whether the model's table holds tenants' rows: all do but Django's record."""
     label = model._meta.app_label
-    in_tenants, in_shared = guards.sides[label]
-    return label != "migrations" and (in_tenants or not in_shared)
+    side = guards.sides_now()[label]
+    return label != "migrations" and (side.tenants or not side.shared)
 
 
 def default_name(table: str, column: str, label: str) -> str:
