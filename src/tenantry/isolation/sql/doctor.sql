@@ -41,8 +41,10 @@ SELECT c.relname || CASE
 FROM pg_class c
 LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'tenantry'
     AND p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
-    AND pg_get_expr(p.polqual, c.oid) = '(tenantry_key = tenantry.current_tenant())'
-    AND pg_get_expr(p.polwithcheck, c.oid) = '(tenantry_key = tenantry.current_tenant())'
+    AND pg_get_expr(p.polqual, c.oid)
+        = '(tenantry_key = current_setting(''tenantry.tenant''::text, true))'
+    AND pg_get_expr(p.polwithcheck, c.oid)
+        = '(tenantry_key = NULLIF(current_setting(''tenantry.tenant''::text, true), ''''::text))'
 WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
     AND c.relkind IN ('r', 'p') AND c.relname <> 'django_migrations'
     AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity OR p.oid IS NULL OR EXISTS (
