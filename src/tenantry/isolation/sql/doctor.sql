@@ -37,7 +37,6 @@ ORDER BY 1
 SELECT c.relname || CASE
     WHEN NOT c.relrowsecurity THEN ' (row-level security is off)'
     WHEN NOT c.relforcerowsecurity THEN ' (not forced: its owner sees all)'
-<<<<<<< HEAD
     WHEN NOT tenantry.is_protected(c.oid) THEN ' (not by the policy of tenantry)'
     ELSE ' (another policy lets more through)' END
 FROM unnest(tenantry.tables(%(schema)s)) t (oid)
@@ -45,21 +44,6 @@ JOIN pg_class c ON c.oid = t.oid
 WHERE NOT tenantry.is_protected(c.oid) OR EXISTS (
     SELECT FROM pg_policy o
     WHERE o.polrelid = c.oid AND o.polname <> 'tenantry' AND o.polpermissive)
-=======
-    WHEN p.oid IS NULL THEN ' (no policy)' ELSE ' (another policy lets more through)' END
-FROM pg_class c
-LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'tenantry'
-    AND p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
-    AND pg_get_expr(p.polqual, c.oid)
-        = '(tenantry_key = current_setting(''tenantry.tenant''::text, true))'
-    AND pg_get_expr(p.polwithcheck, c.oid)
-        = '(tenantry_key = NULLIF(current_setting(''tenantry.tenant''::text, true), ''''::text))'
-WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
-    AND c.relkind IN ('r', 'p') AND c.relname <> 'django_migrations'
-    AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity OR p.oid IS NULL OR EXISTS (
-        SELECT FROM pg_policy o
-        WHERE o.polrelid = c.oid AND o.polname <> 'tenantry' AND o.polpermissive))
->>>>>>> bench
 ORDER BY 1
 
 -- name: columns

@@ -32,8 +32,10 @@ BEGIN
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
     EXECUTE format('DROP POLICY IF EXISTS tenantry ON %s', target);
     EXECUTE format(
-        'CREATE POLICY tenantry ON %s USING (tenantry_key = tenantry.current_tenant())'
-        ' WITH CHECK (tenantry_key = tenantry.current_tenant())', target);
+        'CREATE POLICY tenantry ON %s'
+        ' USING (tenantry_key = pg_catalog.current_setting(''tenantry.tenant'', true))'
+        ' WITH CHECK (tenantry_key ='
+        ' nullif(pg_catalog.current_setting(''tenantry.tenant'', true), ''''))', target);
 END $$;
 
 -- Whether the table is protected as `protect` does it.
@@ -44,9 +46,10 @@ LANGUAGE sql STABLE AS $$
         WHERE p.polrelid = c.oid AND p.polname = 'tenantry' AND p.polpermissive
             AND p.polcmd = '*' AND p.polroles = '{0}'
             AND pg_get_expr(p.polqual, c.oid)
-                = '(tenantry_key = tenantry.current_tenant())'
+                = '(tenantry_key = current_setting(''tenantry.tenant''::text, true))'
             AND pg_get_expr(p.polwithcheck, c.oid)
-                = '(tenantry_key = tenantry.current_tenant())')
+                = '(tenantry_key = NULLIF(current_setting(''tenantry.tenant''::text, '
+                'true), ''''::text))')
     FROM pg_catalog.pg_class c WHERE c.oid = target
 $$;
 
@@ -79,20 +82,12 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE ALL ON %s %s FROM %I', found.sort, found.here, role);
         EXECUTE format(
-<<<<<<< HEAD
             'GRANT %s ON %s %s TO %I', found.rights, found.sort, found.here, role);
     END LOOP;
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT %s ON TABLES TO %I',
         home, rights, role);
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT ALL ON SEQUENCES TO %I',
         home, role);
-=======
-            'CREATE POLICY tenantry ON %s'
-            ' USING (tenantry_key = pg_catalog.current_setting(''tenantry.tenant'', true))'
-            ' WITH CHECK (tenantry_key ='
-            ' nullif(pg_catalog.current_setting(''tenantry.tenant'', true), ''''))', target);
-    END IF;
->>>>>>> bench
 END $$;
 
 -- Makes the tables of a schema tenant tables, those that ordinary SQL has made as well:
