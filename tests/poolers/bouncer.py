@@ -36,7 +36,7 @@ log_stats = 0
 
 @contextmanager
 def pgbouncer(database, mode, *, size=SERVERS):
-    """Run one before a DATABASES entry, for a block; the value leads the entry to it."""
+    """Run one before a DATABASES entry, for a block; the value leads that to it."""
     folder = Path(tempfile.mkdtemp(prefix="tenantry-bouncer-"))
     identity = servers.lesser_identity()
     settings = {
