@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HINT = "tenant"
 RESULTS = "_tenantry_results"
+OURS = {DEFAULT_DB_ALIAS, SHARED_ALIAS}
 
 
 class Sides(dict[str, tuple[bool, bool]]):
@@ -59,6 +60,20 @@ def alias_now(model: type[Model]) -> str | None:
     if tenant is None:
         return DEFAULT_DB_ALIAS
     return shared_alias(tenant)
+
+
+def alias_beside(model: type[Model], instance: Any) -> str | None:
+    """Return the other database of the project that a shared object was read from.
+
+    What is shared and related to it is there too, as without us.
+    """
+    alias: str | None = getattr(getattr(instance, "_state", None), "db", None)
+    if alias is None or alias in OURS or alias.startswith(LABEL_PREFIX):
+        return None
+    in_tenants, in_shared = sides[model._meta.app_label]
+    if not in_shared or (in_tenants and ACTIVE.get() is not None):
+        return None
+    return alias
 
 
 def shared_alias(tenant: TenantRef) -> str:

@@ -8,7 +8,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from tenantry.conf import conf
 from tenantry.context import ACTIVE
-from tenantry.guards import alias_now, require_hints, require_object, sides
+from tenantry.guards import alias_beside, alias_now, require_hints, require_object, sides
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ class TenantRouter:
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
         """Return the alias to read from."""
-        if hints:
-            require_hints(model, hints)
-        return alias_now(model)
+        if not hints:
+            return alias_now(model)
+        require_hints(model, hints)
+        return alias_beside(model, hints.get("instance")) or alias_now(model)
 
     db_for_write = db_for_read
 
