@@ -8,7 +8,13 @@ from django.db import DEFAULT_DB_ALIAS
 
 from tenantry.conf import conf
 from tenantry.context import ACTIVE
-from tenantry.guards import alias_beside, alias_now, require_hints, require_object, sides
+from tenantry.guards import (
+    alias_beside,
+    alias_now,
+    require_hints,
+    require_object,
+    sides,
+)
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
 
 if TYPE_CHECKING:

@@ -163,7 +163,9 @@ def _point_into_query(error: errors.Error, prefix: Carried) -> None:
     """Make the error's text and position those of the caller's statement."""
     if error.args and isinstance(error.args[0], str):
         text = FIRST_LINE.sub(
-            lambda found: f"LINE {max(int(found[1]) - prefix.statements, 1)}:", error.args[0], count=1
+            lambda found: f"LINE {max(int(found[1]) - prefix.statements, 1)}:",
+            error.args[0],
+            count=1,
         )
         error.args = (text, *error.args[1:])
     field = pq.DiagnosticField.STATEMENT_POSITION
