@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.db.migrations import operations as django_operations
 from django.db.migrations.exceptions import (
@@ -20,8 +21,11 @@ from django.db.migrations.exceptions import (
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
+from tenantry import history
 from tenantry.conf import conf
 from tenantry.context import override_tenant
+from tenantry.exceptions import LifecycleError
+from tenantry.fleet.pool import pool_of
 from tenantry.isolation import isolations
 
 if TYPE_CHECKING:
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
     from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.operations.base import Operation
 
+    from tenantry.fleet.pool import Pool
     from tenantry.isolation.base import Applied
     from tenantry.types import TenantRef
+
+    Alike = tuple[str, Applied, Pool | None]
 
 MigrationError = (InconsistentMigrationHistory, IrreversibleError)
 
@@ -85,6 +92,8 @@ class Group:
     migrations: list[PlannedMigration]
     replaced: list[tuple[str, str]] = field(default_factory=list)
     """Squashed migrations to record: all that they replace is applied."""
+    pool: Pool | None = None
+    """Whose tables they share, where they are migrated together."""
 
     @property
     def is_done(self) -> bool:
@@ -116,19 +125,29 @@ class FleetPlan:
 
 def read_applied(
     refs: Iterable[TenantRef],
-) -> tuple[dict[Applied, list[TenantRef]], dict[TenantRef, Exception]]:
-    """Return the tenants grouped by their applied migrations, and the unreadable."""
+) -> tuple[dict[Alike, list[TenantRef]], dict[TenantRef, Exception]]:
+    """Return the tenants grouped by kind and what they applied, and the unreadable.
+
+    Tenants that share their tables are a group of their own.
+    """
     by_placement = defaultdict(list)
     for ref in refs:
         by_placement[ref.placement].append(ref)
-    groups: dict[Applied, list[TenantRef]] = defaultdict(list)
+    groups: dict[Alike, list[TenantRef]] = defaultdict(list)
     unreadable: dict[TenantRef, Exception] = {}
     for alias, placed in by_placement.items():
-        for ref, found in isolations[alias].applied_migrations(placed).items():
+        isolation = isolations[alias]
+        for ref, found in isolation.applied_migrations(placed).items():
+            pool = pool_of(isolation, ref.kind) if isolation.shares_tables else None
             if isinstance(found, Exception):
                 unreadable[ref] = found
+                continue
+            try:
+                own = history.of_kind(ref.kind, found)
+            except ImproperlyConfigured as error:  # the settings lack the kind
+                unreadable[ref] = error
             else:
-                groups[found].append(ref)
+                groups[ref.kind, own, pool].append(ref)
     return groups, unreadable
 
 
@@ -142,12 +161,32 @@ def plan_fleet(
     """
     groups, unreadable = read_applied(refs)
     planned = []
-    for recorded, members in groups.items():
+    for (_, recorded, pool), members in groups.items():
         try:
-            planned.append(plan_group(members, recorded, targets))
+            group = plan_group(members, recorded, targets)
+            group.pool = pool
+            if pool is not None and not group.is_done:
+                require_all(pool, members)
+            planned.append(group)
+        except LifecycleError as error:
+            unreadable.update(dict.fromkeys(members, error))
         except (*MigrationError, DatabaseError) as error:
             unreadable.update(dict.fromkeys(members, error))
     return FleetPlan(planned, unreadable)
+
+
+def require_all(pool: Pool, members: list[TenantRef]) -> None:
+    """Raise `LifecycleError` where only some of those who share tables are chosen."""
+    left_out = pool.active() - set(members)
+    if left_out:
+        raise LifecycleError(
+            members[0].key,
+            "plan",
+            f"it shares its tables with {len(left_out)} tenants that are not chosen "
+            f"({min(ref.key for ref in left_out)!r} for one)",
+            next_step="Tables are migrated for all at once: choose them by "
+            f"--placement {pool.isolation.placement.alias}, or choose none.",
+        )
 
 
 def plan_group(
@@ -157,23 +196,31 @@ def plan_group(
 ) -> Group:
     """Return the work of tenants that recorded the same, as Django plans it for one.
 
+    They are of one kind; what is not of its apps is passed through, and is no work.
     Raises `InconsistentMigrationHistory` and `IrreversibleError` before anything is
     touched.
     """
+    kind = members[0].kind
     with override_tenant(members[0]):
         connection = connections[members[0].label]
         executor = MigrationExecutor(connection)
         executor.loader.check_consistent_history(connection)
         loader = executor.loader
         wanted = loader.graph.leaf_nodes() if targets is None else targets
-        steps = executor.migration_plan(wanted)
-        _rename_content_types(steps, members[0].label)
+        steps = executor.migration_plan(
+            [target for target in wanted if history.is_of_kind(kind, target[0])]
+        )
+        _rename_content_types(steps, members[0])
     backwards = bool(steps) and steps[0][1]
     names = {name for step, _ in steps for name in _records(step)}
     replaced = _replaced(loader, recorded - names if backwards else recorded | names)
     if not steps:
         return Group(members, [], replaced)
-    planned = _backwards(executor, steps) if backwards else _forwards(loader, steps)
+    own = {step for step, _ in steps if history.is_of_kind(kind, step.app_label)}
+    if backwards:
+        planned = _backwards(executor, [step for step, _ in steps if step in own])
+    else:
+        planned = _forwards(loader, steps, own)
     return Group(members, planned, replaced)
 
 
@@ -194,22 +241,22 @@ def _replaced(
     ]
 
 
-def _rename_content_types(steps: list[tuple[Migration, bool]], alias: str) -> None:
+def _rename_content_types(steps: list[tuple[Migration, bool]], ref: TenantRef) -> None:
     """Let a model's content type be renamed with it.
 
     Django puts that operation into the plan when `pre_migrate` is sent; here the
     operations are rendered before, once for all tenants.
     """
-    if conf.in_tenants("contenttypes"):
+    if "contenttypes" in conf.apps_of(ref.kind):
         from django.contrib.contenttypes.management import (  # noqa: PLC0415  (models)
             inject_rename_contenttypes_operations,
         )
 
-        inject_rename_contenttypes_operations(plan=steps, using=alias)
+        inject_rename_contenttypes_operations(plan=steps, using=ref.label)
 
 
 def _forwards(
-    loader: MigrationLoader, steps: list[tuple[Migration, bool]]
+    loader: MigrationLoader, steps: list[tuple[Migration, bool]], own: set[Migration]
 ) -> list[PlannedMigration]:
     nodes = loader.graph.nodes
     state = loader.project_state(
@@ -217,16 +264,18 @@ def _forwards(
     )
     planned = []
     for migration, _ in steps:
-        operations, state = _between(migration, state)
-        planned.append(PlannedMigration(migration, operations))
+        if migration in own:
+            operations, state = _between(migration, state)
+            planned.append(PlannedMigration(migration, operations))
+        else:
+            state = migration.mutate_state(state)
     return planned
 
 
 def _backwards(
-    executor: MigrationExecutor, steps: list[tuple[Migration, bool]]
+    executor: MigrationExecutor, doomed: list[Migration]
 ) -> list[PlannedMigration]:
     loader = executor.loader
-    doomed = [migration for migration, _ in steps]
     for migration in doomed:
         for operation in migration.operations:
             if not operation.reversible:

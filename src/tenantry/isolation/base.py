@@ -6,13 +6,15 @@ An isolation never imports a model: Django opens connections while models are bu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.exceptions import NotSupported
+from tenantry.kinds import DEFAULT_KIND
 from tenantry.types import TenantRef
 
 if TYPE_CHECKING:
@@ -22,13 +24,19 @@ if TYPE_CHECKING:
 
 SHARED_DATABASE = "default"
 Applied = frozenset[tuple[str, str]]
+Watch = Callable[[int], None]
 
 
 class Carried(NamedTuple):
-    """What each statement carries in front of it: SQL, of so many statements."""
+    """What each statement carries in front of it.
+
+    `sql` is so many statements, for a message that may hold several; `select` is one
+    statement that does the same, for where only one can be sent.
+    """
 
     sql: bytes
     statements: int
+    select: bytes = b""
 
 
 NOTHING = Carried(b"", 0)
@@ -45,6 +53,20 @@ class Template:
     sql: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that `tenants doctor` found."""
+
+    level: Literal["ok", "warning", "error"]
+    """Whether it is as it should be, worth knowing, or unsafe until it is mended."""
+
+    name: str
+    """What was examined, in words with hyphens; the same for every outcome."""
+
+    text: str
+    next_step: str = ""
+
+
 class Isolation(ABC):
     """One placement's way of keeping tenants apart. See `SchemaIsolation` and others.
 
@@ -57,6 +79,9 @@ class Isolation(ABC):
 
     shares_connection: ClassVar[bool] = False
     """One connection per thread and database serves all its tenants."""
+
+    shares_tables: ClassVar[bool] = False
+    """All its tenants have the same tables, which are migrated once for all of them."""
 
     supports_transactional_ddl: ClassVar[bool] = False
     """A tenant can be made, and migrated, in a transaction that can be undone."""
@@ -73,6 +98,7 @@ class Isolation(ABC):
     def __init__(self, placement: Placement) -> None:
         self.placement = placement
         self.database = placement.database
+        self.owner_database: str | None = None
         self.options = placement.options
 
     def __repr__(self) -> str:
@@ -93,7 +119,9 @@ class Isolation(ABC):
         """Dotted path of the placement's database engine."""
         return str(self.settings.get("ENGINE", ""))
 
-    def ref(self, *, key: str, location: str = "", kind: str = "default") -> TenantRef:
+    def ref(
+        self, *, key: str, location: str = "", kind: str = DEFAULT_KIND
+    ) -> TenantRef:
         """Return the value of a tenant of this placement."""
         return TenantRef(
             key=key,
@@ -112,9 +140,10 @@ class Isolation(ABC):
         """Whether something is at the tenant's location, whole or not."""
         return self.exists(ref)
 
-    def template_ref(self, token: str) -> TenantRef:
-        """Return the value of the template, a tenant that no catalog knows."""
-        return self.ref(key=f"~{token}", location=self.template_location(token))
+    def template_ref(self, token: str, kind: str = DEFAULT_KIND) -> TenantRef:
+        """Return the value of the kind's template, a tenant that no catalog knows."""
+        location = self.template_location(token)
+        return self.ref(key=f"~{token}", location=location, kind=kind)
 
     def template_location(self, token: str) -> str:
         """Return where the template of that token is built."""
@@ -129,6 +158,13 @@ class Isolation(ABC):
         """Return the settings that travel with each statement of the tenant."""
         del ref
         return NOTHING
+
+    def findings(self) -> list[Finding]:
+        """Return what there is to say of the placement's databases as they are now.
+
+        Asked by `tenants doctor`, with no tenant active; may take some queries.
+        """
+        return []
 
     @abstractmethod
     def problems(self) -> list[Problem]:
@@ -151,8 +187,11 @@ class Isolation(ABC):
         """Make the location as a copy of the template, whole or not at all."""
 
     @abstractmethod
-    def destroy(self, ref: TenantRef) -> None:
-        """Remove the location and all in it; does nothing where it is not there."""
+    def destroy(self, ref: TenantRef, *, watch: Watch | None = None) -> None:
+        """Remove the location and all in it; does nothing where it is not there.
+
+        *watch* is called with how many rows are gone, where they go one by one.
+        """
 
     @abstractmethod
     def capture(self, ref: TenantRef) -> Template | None:

@@ -1,0 +1,236 @@
+"""Migrates the tables that row tenants share: once for all, and rows for each tenant.
+
+Schema operations run once, in the template, a tenant whose rows are beside the others'.
+What works on rows runs in the template and then in each tenant, at its place in the
+plan: with no tenant the policies would let it touch nothing, in silence. Each run is
+noted in the transaction that does it, so what was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db import connections, transaction
+from django.db.migrations.recorder import MigrationRecorder
+
+from tenantry.catalog.models import State
+from tenantry.catalog.registry import registry
+from tenantry.context import override_tenant
+from tenantry.exceptions import LifecycleError
+from tenantry.fleet.pieces import stretches
+from tenantry.fleet.runner import Step, run
+from tenantry.fleet.work import Work
+from tenantry.isolation.owner import as_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tenantry.fleet.plan import PlannedMigration
+    from tenantry.isolation import Isolation, RowIsolation
+    from tenantry.types import TenantRef
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Tenants of one placement and kind, who share their tables."""
+
+    isolation: RowIsolation
+    kind: str
+
+    @property
+    def template(self) -> TenantRef:
+        """The template, in which schema operations are run."""
+        return self.isolation.template_ref("", self.kind)
+
+    @property
+    def tables(self) -> str:
+        """The schema of the tables."""
+        return self.isolation.schema(self.kind)
+
+    def _rows(self) -> Any:
+        return registry.tenant_model._base_manager.filter(
+            placement=self.isolation.placement.alias, kind=self.kind
+        ).order_by("key")
+
+    def tenants(self) -> list[TenantRef]:
+        """Return all tenants that have rows in the tables, whatever their state."""
+        with override_tenant(None):
+            return [
+                row.ref
+                for row in self._rows()
+                if row.state != State.PROVISIONING
+                or self.isolation.is_occupied(row.ref)
+            ]
+
+    def active(self) -> set[TenantRef]:
+        """Return the tenants that are routable."""
+        with override_tenant(None):
+            return {row.ref for row in self._rows().filter(state=State.ACTIVE)}
+
+    @contextmanager
+    def acting(self, ref: TenantRef) -> Iterator[Any]:
+        """Let the owner act in the tenant; yield the connection."""
+        with as_owner(), override_tenant(ref):
+            yield connections[ref.label]
+
+    @contextmanager
+    def transaction(self, ref: TenantRef, *, alone: bool = False) -> Iterator[Any]:
+        """Open a transaction of the owner in the tenant; yield the connection.
+
+        *alone*: until it ends no tenant is made, and no other process migrates.
+        """
+        with (
+            self.acting(ref) as connection,
+            transaction.atomic(using=ref.label, durable=True),
+        ):
+            if alone:
+                with connection.cursor() as cursor:
+                    cursor.execute(
+                        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                        [f"tenantry {self.tables}"],
+                    )
+            yield connection
+
+
+def pool_of(isolation: Isolation, kind: str) -> Pool:
+    """Return the pool of an isolation that shares tables."""
+    return Pool(cast("RowIsolation", isolation), kind)
+
+
+def prepare(pool: Pool) -> None:
+    """Make the schema, what protects its tables, and the record of migrations."""
+    pool.isolation.prepare(pool.kind)
+    with pool.acting(pool.template) as connection:
+        MigrationRecorder(connection).ensure_schema()
+    pool.isolation.grant(pool.kind)
+
+
+def migrate_pool(
+    pool: Pool,
+    migrations: Sequence[PlannedMigration],
+    *,
+    record: Callable[[Any, PlannedMigration], None],
+    fake: bool = False,
+    jobs: int = 1,
+) -> None:
+    """Apply the migrations to the tables, and to each tenant's rows.
+
+    What was interrupted goes on where it was. Where a tenant fails, the others are done
+    and nothing that follows is begun: raises its error as `LifecycleError`.
+    """
+    for planned in migrations:
+        work = [] if fake else _work(pool, planned)
+        if any(each.stretch.for_each for each in work) or not planned.migration.atomic:
+            for each in work:
+                _do(pool, each, jobs=jobs)
+            work = []
+        with pool.transaction(pool.template, alone=True) as connection:
+            if _is_recorded(connection, planned) != planned.backwards:
+                continue  # another process has been faster
+            for each in work:
+                each.run(connection, atomic=True)
+                _harden(pool, each)
+            record(connection, planned)
+            Work.forget(connection, pool.tables, planned)
+
+
+def _work(pool: Pool, planned: PlannedMigration) -> list[Work]:
+    with pool.acting(pool.template) as connection:
+        found = stretches(planned, connection.schema_editor())
+    return [Work(pool.tables, planned, stretch) for stretch in found]
+
+
+def _is_recorded(connection: Any, planned: PlannedMigration) -> bool:
+    app, name = planned.name
+    return (
+        MigrationRecorder(connection).migration_qs.filter(app=app, name=name).exists()
+    )
+
+
+def _do(pool: Pool, work: Work, *, jobs: int) -> None:
+    """Do a stretch, where it is not done: once, or in the template and each tenant."""
+    if not work.stretch.for_each:
+        _once(pool, work)
+        return
+    with pool.transaction(pool.template, alone=True) as connection:
+        # From now on no tenant is made: each one there is among those that follow.
+        work.note(connection)
+    act = partial(_in_tenant, pool, work)
+    done = run([pool.template], act)
+    if done[0].ok:
+        done += run(pool.tenants(), act, jobs=jobs)
+    _raise_first(done, work)
+
+
+def _once(pool: Pool, work: Work) -> None:
+    """Do a stretch of tables, unless it is noted as done."""
+    if work.atomic:
+        with pool.transaction(pool.template, alone=True) as connection:
+            if work.note(connection):
+                work.run(connection, atomic=True)
+                _harden(pool, work)
+        return
+    with pool.acting(pool.template) as connection:
+        if not work.is_noted(connection):
+            work.run(connection, atomic=False)
+            _harden(pool, work)
+            work.note(connection)
+
+
+def _in_tenant(pool: Pool, work: Work, ref: TenantRef) -> None:
+    """Do a stretch of rows in the tenant, unless it is noted as done."""
+    block = pool.transaction if work.atomic else pool.acting
+    template = pool.template.location
+    with block(ref) as connection:
+        if work.atomic:
+            if not work.note(connection, ref.location):
+                return
+        elif work.is_noted(connection, ref.location):
+            return
+        known = [] if ref == pool.template else work.defined(connection, template)
+        with defining_once(connection, known) as defined:
+            work.run(connection, atomic=work.atomic)
+        if defined:
+            pool.isolation.harden(pool.kind)
+        work.note(connection, ref.location, defined)
+
+
+def _harden(pool: Pool, work: Work) -> None:
+    if work.stretch.is_raw:
+        pool.isolation.harden(pool.kind)
+
+
+@contextmanager
+def defining_once(connection: Any, known: Sequence[str]) -> Iterator[list[str]]:
+    """Leave out, of an operation on rows, the known statements that define tables.
+
+    Yields the list of those that are executed.
+    """
+    defined: list[str] = []
+
+    def execute(act: Any, sql: Any, params: Any, *more: Any) -> Any:
+        if Work.defines(sql):
+            if str(sql) in known:
+                return None
+            defined.append(str(sql))
+        return act(sql, params, *more)
+
+    with connection.execute_wrapper(execute):
+        yield defined
+
+
+def _raise_first(steps: Sequence[Step], work: Work) -> None:
+    failed = [step for step in steps if step.error is not None]
+    if failed:
+        error = failed[0].error
+        more = f" (and {len(failed) - 1} more tenants)" if failed[1:] else ""
+        raise LifecycleError(
+            failed[0].key,
+            f"{work.planned.migration}, {work.stretch.about}",
+            f"{type(error).__name__}: {error}{more}",
+            next_step="The other tenants are done. When the cause is mended, run "
+            "`manage.py tenants migrate` again: it goes on from here.",
+        ) from error
