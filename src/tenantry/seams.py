@@ -344,7 +344,8 @@ def objects_given_to_querysets_are_checked() -> None:
         return original(self, obj)
 
     def bulk(original: Any, self: Any, objs: Any, *args: Any, **kwargs: Any) -> Any:
-        objs = tuple(objs)
+        if not isinstance(objs, list | tuple):  # Django returns an empty one as given
+            objs = list(objs)
         guards.require_objects(objs)
         return original(self, objs, *args, **kwargs)
 

@@ -129,6 +129,41 @@ def test_a_shared_object_may_be_used_in_any_tenant(world, shared):
         assert Country.objects.get(pk=shared.pk).name == "Land"
 
 
+@pytest.fixture
+def statements_elsewhere():
+    """The statements of a second alias, `elsewhere`, of the shared database."""
+    seen = []
+
+    def note(execute, sql, *args):
+        seen.append(sql.split()[0])
+        return execute(sql, *args)
+
+    connections.settings["elsewhere"] = connections.settings["default"]
+    try:
+        with connections["elsewhere"].execute_wrapper(note):
+            yield seen
+    finally:
+        connections["elsewhere"].close()
+        del connections["elsewhere"]
+        del connections.settings["elsewhere"]
+
+
+def test_a_shared_object_of_another_database_stays_there(
+    world, shared, statements_elsewhere
+):
+    country = Country.objects.using("elsewhere").get(pk=shared.pk)
+    for tenant in (None, world.a):
+        with override_tenant(tenant):
+            del statements_elsewhere[:]
+            country.save()
+            country.refresh_from_db()
+            assert statements_elsewhere == ["UPDATE", "SELECT"]
+            del statements_elsewhere[:]
+    with override_tenant(world.a):
+        assert list(country.author_set.all()) == []
+        assert statements_elsewhere == []
+
+
 @pytest.mark.skipif(not SHARES_CONNECTION, reason="needs joins to shared rows")
 def test_a_shared_object_that_came_by_a_join_is_still_shared(world, shared):
     with override_tenant(world.a):
