@@ -8,7 +8,7 @@
 #   make clean    remove all that the others made
 #
 # Variables: PYTHON, VENV, DJANGO ("Django~=5.2.0"), ARGS (for pytest);
-# demo: TENANTS, ISOLATION (database, schema), SERVE (0: only make it), PORT.
+# demo: TENANTS, ISOLATION (database, schema, row), SERVE (0: only make it), PORT.
 
 PYTHONS := python3 python3.15 python3.14 python3.13 python3.12 python3.11 python
 PYTHON ?= $(or $(shell for p in $(PYTHONS); do \

@@ -185,6 +185,9 @@ def statements_are_compiled_for_their_tenant() -> None:
             guards.require_query(label, self.model)
         if using is not None and self.model is not None:
             using = guards.resolve_alias(self.model, using)
+        elif tenant and connection and self.model is not None:
+            # A subquery: it goes where the statement goes that it is in.
+            guards.require_tables((self.model._meta.db_table,), connection.alias)
         return original(self, using, connection, elide_empty)
 
     setattr(get_compiler, INSTALLED, original)

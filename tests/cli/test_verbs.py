@@ -18,7 +18,8 @@ def refused(ended, said):
 
 def test_list_prints_a_row_for_each(fleet):
     lines = fleet.manage("tenants", "list").ok().out.splitlines()
-    assert lines[0].split() == ["key", "name", "state", "placement", "location"]
+    names = ["key", "name", "state", "placement", "location", "kind", "declared"]
+    assert lines[0].split() == names
     assert lines[1].split()[:4] == ["acme", "ACME", "active", "default"]
     assert len(lines) == 6
 
