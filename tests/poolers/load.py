@@ -174,15 +174,6 @@ class Worker:
             (self.autocommit if alone else self.atomic)()
 
 
-class Lasting(Carried):
-    """Settings that stay with the session."""
-
-    @property
-    def select(self):
-        local = Carried(self.sql.replace(b"SET ", b"SET LOCAL "), self.statements)
-        return local.select.replace(b", true)", b", false)")
-
-
 def told_once(wrapper):
     """Carry what peers do: a SET of the session, where the tenant has changed."""
     from tenantry.isolation import isolations
@@ -192,7 +183,11 @@ def told_once(wrapper):
         return NOTHING
     wrapper.told = tenant
     carried = isolations[tenant.placement].carried(tenant)
-    return Lasting(carried.sql.replace(b"SET LOCAL", b"SET"), carried.statements)
+    return Carried(
+        carried.sql.replace(b"SET LOCAL", b"SET"),
+        carried.statements,
+        carried.select.replace(b", true)", b", false)"),
+    )
 
 
 def run(what, database, keys, *, guarded=True, **options):

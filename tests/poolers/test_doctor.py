@@ -7,9 +7,15 @@ import pytest
 
 from tests.poolers import load
 from tests.poolers.bouncer import pgbouncer
+from tests.poolers.conftest import served
 from tests.projects import SQLITE, Project
 
-pytestmark = [pytest.mark.postgres, pytest.mark.pgbouncer]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.pgbouncer,
+    # What it finds of row isolation, whatever the pooler, is in tests/rows.
+    pytest.mark.parametrize("project", ["schema"], indirect=True),
+]
 
 
 def doctor(database, argv):
@@ -86,14 +92,14 @@ def test_transaction_mode_with_the_wrong_settings(examine, transaction_mode):
 
 
 def test_transaction_mode_with_one_server(examine, project):
-    with pgbouncer(project.name, "transaction", size=1) as database:
+    with pgbouncer(served(project), "transaction", size=1) as database:
         found, _ = examine(database, "--pooler", DISABLE_SERVER_SIDE_CURSORS=True)
     assert "in transaction mode" in found["pooler"]["text"]
     assert "different servers" not in found["pooler"]["text"]
 
 
 def test_session_mode(examine, project):
-    with pgbouncer(project.name, "session", size=5) as database:
+    with pgbouncer(served(project), "session", size=5) as database:
         found, status = examine(database, "--pooler", CONN_MAX_AGE=60)
     assert "in session mode" in found["pooler"]["text"]
     assert levels(found) == {
@@ -131,7 +137,7 @@ def test_the_placements(examine):
     assert (found["session-path"]["level"], status) == ("ok", 0)
 
 
-def test_another_engine(tmp_path):
+def test_another_engine(tmp_path, project):
     project = Project(SQLITE, tmp_path / "p")
     try:
         said = project.manage("tenants", "doctor", "--pooler").ok().out
