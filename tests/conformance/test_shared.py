@@ -318,10 +318,35 @@ def test_shared_rows_that_refer_to_the_shared_half_outlive_a_tenants(world):
         found = deletion.get_candidate_relations_to_delete(User._meta)
         return {each.related_model for each in found}
 
-    real = guards.sides
+    admin = guards.Side(tenants=False, shared=True, elsewhere=False, apart=False)
     with override_tenant(world.a):
         assert LogEntry in related()
-        with replaced(guards, "sides", {**real, "admin": (False, True)}):
+        real = {**guards.sides_now()}
+        with replaced(guards, "sides_now", lambda: {**real, "admin": admin}):
             assert LogEntry not in related()
             with without_seam(deletion, "get_candidate_relations_to_delete"):
                 assert LogEntry in related()
+
+
+def test_an_upsert_on_a_shared_half_is_left_as_it_is(world, shared):
+    """Row tenants' conflict targets get the tenant in front; shared tables' do not."""
+    upsert = (
+        "INSERT INTO django_session (session_key, session_data, expire_date) "
+        "VALUES (%s, %s, '2030-01-01') {} session_data = %s"
+    )
+    then = (
+        "ON DUPLICATE KEY UPDATE"
+        if connections["default"].vendor == "mysql"
+        else "ON CONFLICT (session_key) DO UPDATE SET"
+    )
+    for active in (None, world.a, world.b):
+        for data in ("first", "second"):
+            with override_tenant(active):
+                alias = "default" if active is None else "tenantry:shared"
+                with connections[alias].cursor() as cursor:
+                    cursor.execute(upsert.format(then), ["k" * 32, data, data])
+            assert Session.objects.get(session_key="k" * 32).session_data == data
+    Session.objects.all().delete()
+    for tenant in (world.a, world.b):
+        with override_tenant(tenant):
+            assert not Session.objects.filter(session_key="k" * 32).exists()
