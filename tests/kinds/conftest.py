@@ -34,7 +34,7 @@ from django.db import models
 class Gadget(models.Model):
     name = models.CharField(max_length=20)
     user_id = models.IntegerField(null=True)
-    notes = GenericRelation("shop.Note")
+    notes = GenericRelation("shop.Note", related_query_name="gadgets")
 """
 INITIAL = """
 from django.db import migrations, models

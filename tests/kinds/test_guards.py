@@ -32,9 +32,13 @@ def each(function, *, without=None):
 
 def by_kind(found):
     """Return the one answer of each kind; fail where tenants of one kind differ."""
-    answers = {kind: {repr(found[key]) for key in ALL if ALL[key][1] == kind} for kind in KINDS}
+    answers = {
+        kind: {repr(found[key]) for key in ALL if ALL[key][1] == kind} for kind in KINDS
+    }
     assert all(len(said) == 1 for said in answers.values()), found
-    return {kind: next(found[key] for key in ALL if ALL[key][1] == kind) for kind in KINDS}
+    return {
+        kind: next(found[key] for key in ALL if ALL[key][1] == kind) for kind in KINDS
+    }
 
 
 def count_all(without=None):
@@ -53,7 +57,11 @@ def count_all(without=None):
             "authors": told(Author.objects.count),
             "gadgets": told(Gadget.objects.count),
             "countries": told(Country.objects.count),
-            "user": told(lambda: User.objects.get(pk=1).username.replace(str(require_tenant()), "own")),
+            "user": told(
+                lambda: User.objects.get(pk=1).username.replace(
+                    str(require_tenant()), "own"
+                )
+            ),
             "own": User.objects.get(pk=1)._state.db == own,
         }
 
@@ -93,7 +101,11 @@ def count_without_kinds():
     from tests.world import replaced
 
     guards.sides.clear()
-    with replaced(guards, "sides", {None: guards.sides[None], **{k: guards.sides[None] for k in conf.kinds}}):
+    with replaced(
+        guards,
+        "sides",
+        {None: guards.sides[None], **{k: guards.sides[None] for k in conf.kinds}},
+    ):
         return {key: told(lambda: count_of(key)) for key in ALL}
 
 
