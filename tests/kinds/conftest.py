@@ -1,4 +1,4 @@
-"""A project with three kinds, two declared tenants, and every placement side by side."""
+"""A project with three kinds, two declared tenants, and placements of every sort."""
 
 import pytest
 
@@ -128,6 +128,7 @@ class Mixed(Project):
 
     def create_database(self, copy_of):
         """Make the shared database, owned by the role that all is done by."""
+        assert copy_of is None, "the tenants' databases and files are not copied"
         owner = servers.postgres_roles()["owner"]["USER"]
         self.execute(f"CREATE DATABASE {self.name} OWNER {owner}")
 

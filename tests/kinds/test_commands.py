@@ -177,7 +177,7 @@ def test_a_kind_that_is_gone_is_told(world):
         assert "tenantry.E054" in checked.err
         status = world.manage("tenants", "status").ok().out
         for key in of_kind("board"):
-            assert f"There is no kind 'board'" in status
+            assert "There is no kind 'board'" in status
             assert key in status
         assert "acme" not in status
     finally:
