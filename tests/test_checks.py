@@ -27,7 +27,6 @@ SQLITE_FILE = {
 }
 CARRYING = {"ENGINE": "tenantry.backends.postgresql", "NAME": "x", "OPTIONS": {}}
 PLAIN = {**CARRYING, "ENGINE": "django.db.backends.postgresql"}
-SERVER_SIDE = {**CARRYING, "OPTIONS": {"server_side_binding": True}}
 ONE_APP = ["customers", "geo", "contenttypes", "auth", "sessions"]
 
 
@@ -132,12 +131,6 @@ MISTAKES = [
         "E010",
         {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": PLAIN}},
         "needs 'tenantry.backends.postgresql'",
-        {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": CARRYING}},
-    ),
-    (
-        "E011",
-        {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": SERVER_SIDE}},
-        "server_side_binding",
         {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": CARRYING}},
     ),
     (

@@ -14,7 +14,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
-from django.db.models.fields import related_descriptors, related_lookups
+from django.db.models import fields as model_fields
+from django.db.models.fields import related, related_descriptors, related_lookups
 from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
 from django.db.models.sql import compiler
@@ -84,6 +85,9 @@ SUBSTITUTED = {
     "objects_are_refreshed_where_they_belong": [
         (Model, "refresh_from_db", "self, using, fields, from_queryset"),
     ],
+    "objects_are_validated_where_they_belong": [
+        (Model, "validate_unique", "self, exclude"),
+    ],
     "objects_are_deleted_where_they_belong": [
         (deletion.Collector, "__init__", "self, using, origin, force_collection"),
     ],
@@ -94,6 +98,12 @@ SUBSTITUTED = {
     "objects_used_as_values_are_checked": [
         (related_lookups, "get_normalized_value", "value, lhs"),
         (Model, "prepare_database_save", "self, field"),
+    ],
+    "objects_made_into_filters_are_checked": [
+        (model_fields.Field, "get_filter_kwargs_for_object", "self, obj"),
+        (related.RelatedField, "get_forward_related_filter", "self, obj"),
+        (generic.GenericForeignKey, "get_filter_kwargs_for_object", "self, obj"),
+        (generic.GenericForeignKey, "get_forward_related_filter", "self, obj"),
     ],
     "objects_given_to_querysets_are_checked": [
         (QuerySet, "contains", "self, obj"),
@@ -216,20 +226,21 @@ def test_installing_twice_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("manager", "names"),
+    "manager",
     [
-        (lambda: Author.books.related_manager_cls, {"add", "remove", "set"}),
-        (lambda: Book.tags.related_manager_cls, {"add", "remove", "set"}),
-        (lambda: Tag.books.related_manager_cls, {"add", "remove", "set"}),
-        (lambda: Author.notes.related_manager_cls, {"add", "remove", "set"}),
+        lambda: Author.books.related_manager_cls,
+        lambda: Book.tags.related_manager_cls,
+        lambda: Tag.books.related_manager_cls,
+        lambda: Author.notes.related_manager_cls,
     ],
 )
-def test_related_managers_check_what_they_are_given(manager, names):
+def test_related_managers_check_what_they_are_given_and_what_they_are_of(manager):
     manager = manager()
     wrapped = {
         name for name, value in vars(manager).items() if hasattr(value, seams.INSTALLED)
     }
-    assert wrapped == names
+    newer = {"set_base"} & vars(manager).keys()
+    assert wrapped == {"_apply_rel_filters", "add", "remove", "set"} | newer
 
 
 def test_querysets_hold_what_the_seams_read():

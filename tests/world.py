@@ -114,10 +114,10 @@ def fill(tenant, name):
     from django.utils import timezone
 
     from tenantry import override_tenant
-    from tests.shop.models import Author, Book, Note, Tag
+    from tests.shop.models import Author, Book, Chapter, Note, Stock, Tag
 
     with override_tenant(tenant):
-        for model in (Note, Book, Tag, Author, User, Session):
+        for model in (Note, Book, Tag, Author, Stock, User, Session):
             model.objects.all().delete()
         author = Author.objects.create(pk=ONE, name=f"Ann of {name}")
         Author.objects.create(pk=TWO, name=f"Bob of {name}")
@@ -126,21 +126,25 @@ def fill(tenant, name):
         book = Book.objects.create(pk=ONE, title=f"book of {name}", author=author)
         Book.objects.create(pk=TWO, title=f"book two of {name}", author=author)
         book.tags.add(tag)
-        Note.objects.create(pk=ONE, text=f"note of {name}", about=author)
+        now = timezone.now()
+        for pk in (ONE, TWO):
+            Chapter.objects.create(
+                pk=pk, title=f"chapter of {name}", book=book, written=now
+            )
+        Stock.objects.create(pk=ONE, sku=f"stock of {name}", count=1)
+        Note.objects.create(pk=ONE, text=f"note of {name}", about=author, written=now)
         user = User.objects.create_user("same", password=f"pw of {name}", pk=ONE)
         if name == "a":
             user.user_permissions.add(Permission.objects.get(codename="change_book"))
-        Session.objects.create(
-            session_key="s" * 32, session_data=name, expire_date=timezone.now()
-        )
+        Session.objects.create(session_key="s" * 32, session_data=name, expire_date=now)
 
 
 def rows(tenant):
     """Return all rows of the tenant's shop, to see whether any has changed."""
     from tenantry import override_tenant
-    from tests.shop.models import Author, Book, Note, Tag
+    from tests.shop.models import Author, Book, Chapter, Note, Stock, Tag
 
-    models = (Author, Book, Note, Tag, Book.tags.through)
+    models = (Author, Book, Chapter, Note, Stock, Tag, Book.tags.through)
     with override_tenant(tenant):
         return {
             m.__name__: list(m.objects.order_by("pk").values_list()) for m in models

@@ -17,7 +17,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
-from django.db.models.fields import related_descriptors, related_lookups
+from django.db.models import fields as model_fields
+from django.db.models.fields import related, related_descriptors, related_lookups
 from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
 from django.db.models.sql import compiler
@@ -235,6 +236,17 @@ def objects_are_refreshed_where_they_belong() -> None:
 
 
 @seam
+def objects_are_validated_where_they_belong() -> None:
+    """`validate_unique()` looks for the object's values in whatever is active."""
+
+    def validate_unique(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        guards.require_object(self)
+        original(self, *args, **kwargs)
+
+    wrap(Model, "validate_unique", validate_unique)
+
+
+@seam
 def objects_are_deleted_where_they_belong() -> None:
     """`delete(using=...)` names an alias as well."""
 
@@ -303,6 +315,25 @@ def objects_used_as_values_are_checked() -> None:
 
 
 @seam
+def objects_made_into_filters_are_checked() -> None:
+    """`get_next_in_order()` and `set_book_order()` filter by the object's bare keys."""
+
+    def kwargs_of(original: Any, self: Any, obj: Any) -> Any:
+        guards.require_object(obj)
+        return original(self, obj)
+
+    owners: list[Any] = [model_fields.Field, related.RelatedField]
+    if apps.is_installed("django.contrib.contenttypes"):
+        from django.contrib.contenttypes import fields as generic  # noqa: PLC0415
+
+        owners.append(generic.GenericForeignKey)
+    for owner in owners:
+        for name in ("get_filter_kwargs_for_object", "get_forward_related_filter"):
+            if name in vars(owner):
+                wrap(owner, name, kwargs_of)
+
+
+@seam
 def objects_given_to_querysets_are_checked() -> None:
     """`contains(obj)`, `bulk_update(objs)`, `bulk_create(objs)` send bare keys."""
 
@@ -313,7 +344,8 @@ def objects_given_to_querysets_are_checked() -> None:
         return original(self, obj)
 
     def bulk(original: Any, self: Any, objs: Any, *args: Any, **kwargs: Any) -> Any:
-        objs = tuple(objs)
+        if not isinstance(objs, list | tuple):  # Django returns an empty one as given
+            objs = list(objs)
         guards.require_objects(objs)
         return original(self, objs, *args, **kwargs)
 
@@ -324,7 +356,14 @@ def objects_given_to_querysets_are_checked() -> None:
 
 @seam
 def objects_given_to_related_managers_are_checked() -> None:
-    """`remove(obj)` and `set(objs)` compare bare keys and ask no router."""
+    """`remove(obj)` and `set(objs)` compare bare keys and ask no router.
+
+    Nor does a manager that was told its alias, for the object that it is of.
+    """
+
+    def rows_of(original: Any, self: Any, queryset: Any) -> Any:
+        guards.require_object(self.instance)
+        return original(self, queryset)
 
     def several(original: Any, self: Any, *objs: Any, **kwargs: Any) -> Any:
         guards.require_objects(objs)
@@ -337,7 +376,13 @@ def objects_given_to_related_managers_are_checked() -> None:
 
     def create_manager(original: Any, *args: Any, **kwargs: Any) -> Any:
         manager = original(*args, **kwargs)
-        for name, around in (("add", several), ("remove", several), ("set", whole)):
+        for name, around in (
+            ("_apply_rel_filters", rows_of),
+            ("add", several),
+            ("remove", several),
+            ("set", whole),
+            ("set_base", whole),  # by fixtures, from Django 6.1 on
+        ):
             if name in manager.__dict__:
                 wrap(manager, name, around)
         return manager

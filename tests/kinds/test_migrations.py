@@ -148,7 +148,7 @@ def known_models(key):
 
 
 def left_over(key, *, keep_seam=True):
-    """Use what a tenant has left of an app: its rows, its model, a join to its table."""
+    """Use what a tenant has left of an app: rows, model, a join to its table."""
     from django.db import connection
     from django.db.models.sql.compiler import SQLCompiler
     from gadgets.models import Gadget

@@ -49,10 +49,36 @@ class Book(models.Model):
         return self.title
 
 
+class Chapter(models.Model):
+    """A part of a book, in its place; for what Django adds to a model by its fields."""
+
+    title = models.CharField(max_length=50)
+    book = models.ForeignKey(Book, models.CASCADE, related_name="chapters")
+    written = models.DateTimeField()
+    sort = models.CharField(max_length=1, choices={"p": "plain"}, default="p")
+
+    class Meta:
+        order_with_respect_to = "book"
+
+    def __str__(self):
+        return self.title
+
+
+class Stock(models.Model):
+    """How many there are of something; for upserts."""
+
+    sku = models.CharField(max_length=50, unique=True)
+    count = models.IntegerField(default=0)
+
+    def __str__(self):
+        return self.sku
+
+
 class Note(models.Model):
     """A note on anything."""
 
     text = models.CharField(max_length=50)
+    written = models.DateTimeField(null=True)
     content_type = models.ForeignKey(ContentType, models.CASCADE)
     object_id = models.IntegerField()
     about = GenericForeignKey()

@@ -54,7 +54,7 @@ class Cursor(CarryingCursor, django_base.Cursor):
     """The cursor of ordinary statements."""
 
 
-class ServerBindingCursor(BoundCursor, base.ServerBindingCursor):
+class ServerBindingCursor(BoundCursor, base.ServerBindingCursor):  # type: ignore[misc]
     """The cursor of ordinary statements, with OPTIONS["server_side_binding"]."""
 
 
@@ -62,7 +62,7 @@ class ServerSideCursor(CarryingServerCursor, django_base.ServerSideCursor):
     """The named cursor of `QuerySet.iterator()`."""
 
 
-class BindingServerSideCursor(CarryingServerCursor, base.Database.ServerCursor):
+class BindingServerSideCursor(CarryingServerCursor, base.Database.ServerCursor):  # type: ignore[misc]
     """The named cursor, with OPTIONS["server_side_binding"]."""
 
 
