@@ -87,6 +87,8 @@ class Project:
     """A project with its own settings and database; closed, nothing of it is left."""
 
     module = "tests.settings.project"
+    warnings = "error"
+    packages = ()  # folders of packages that come before those installed
 
     def __init__(self, isolation, folder, *, copy_of=None, **settings):
         self.isolation = isolation
@@ -234,9 +236,11 @@ class Project:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": self.module,
             "TENANTRY_TEST_PROJECT": json.dumps(self.settings),
-            "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
+            "PYTHONPATH": os.pathsep.join(
+                map(str, [self.folder, *self.packages, ROOT])
+            ),
             "PYTHONDONTWRITEBYTECODE": "1",  # tests write modules anew
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": self.warnings,
         }
 
     def ask(self, question):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base as django_base
 
+from tenantry.backends.postgresql.alone import qualified
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tenantry.isolation.base import Carried
     from tenantry.types import TenantRef
 
+ORDINARY = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
 base: Any = django_base  # django-stubs do not know all of it
 
 if not base.is_psycopg3:
@@ -112,6 +114,12 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
             carried(SHARED_SCHEMA, PUBLIC, *extra),
         )
 
+    def adapt(self, query: Any) -> Any:
+        """Return the statement as the tables of the active tenant need it."""
+        if isinstance(query, str) and not query.startswith(ORDINARY):
+            return qualified(query, self.own_schemas[0]) if self.tenant else query
+        return query
+
     @property
     def own_schemas(self) -> tuple[str, ...]:
         """The schemas whose tables are this connection's own, for introspection."""
@@ -171,6 +179,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         def make(connection: Any, *args: Any, **kwargs: Any) -> Any:
             cursor = factory(connection, *args, **kwargs)
             cursor.carry = self.carried
+            cursor.adapt = self.adapt
             return cursor
 
         return make
@@ -184,6 +193,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
             make: Any = Cursor
             cursor = make(self.connection)
             cursor.carry = self.carried
+            cursor.adapt = self.adapt
         loader = self.connection.adapters.get_loader(
             base.TIMESTAMPTZ_OID, base.Format.TEXT
         )

@@ -51,8 +51,16 @@ class CarryingCursor:
     """
 
     carry: Callable[[], Carried] | None = None
+    adapt: Callable[[Any], Any] | None = None
     _prefix = NOTHING
     is_told = False
+
+    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
+        """Execute the query, as its tenant's tables need it."""
+        if self.adapt is not None:
+            query = self.adapt(query)
+        super().execute(query, params, **kwargs)  # type: ignore[misc]
+        return self
 
     def _execute_send(self, query: Any, **kwargs: Any) -> None:
         prefix = NOTHING if self.carry is None or self.is_told else self.carry()

@@ -1,0 +1,49 @@
+"""Projects of third-party code with two tenants, whose ids are made to collide."""
+
+from tests.acceptance.browser import host
+from tests.projects import Project
+
+KEYS = ("acme", "globex")
+FIRST_ID = 1_000_000  # above what migrations made
+SEQUENCES = """
+    SELECT format('ALTER SEQUENCE %%I.%%I RESTART WITH {}', schemaname, sequencename)
+    FROM pg_sequences WHERE schemaname ^@ 'tenantry_rows'
+"""
+
+
+def other(key):
+    """Return the other tenant's key."""
+    return KEYS[1 - KEYS.index(key)]
+
+
+def make(isolation, folder, module, *packages):
+    """Return a project of the settings, with nothing in its database."""
+    made = Project(isolation, folder)
+    made.module = module
+    made.packages = packages
+    made.warnings = "ignore"  # those of third-party code are its own affair
+    made.settings["MEDIA_ROOT"] = str(folder / "media")
+    return made
+
+
+def provision(project):
+    """Migrate the project, and create the two tenants."""
+    project.manage("check").ok()
+    project.manage("migrate", "-v0").ok()
+    for key in KEYS:
+        project.manage("tenants", "create", key, "--domain", host(key)).ok()
+
+
+def fill(project, function):
+    """Call the function for each tenant; return its results by key.
+
+    Row tenants draw their ids from the same sequences: those are set back between, so
+    that both get the same ids.
+    """
+    filled = {}
+    for key in KEYS:
+        if project.isolation == "row":
+            for (sql,) in project.execute(SEQUENCES.format(FIRST_ID), project.name):
+                project.execute(sql, project.name)
+        filled[key] = project.call(function, key)
+    return filled
