@@ -27,14 +27,26 @@ ROOT = Path(__file__).resolve().parent.parent
 PROVE = bool(os.environ.get("TENANTRY_PROVE"))
 DATABASE = "tenantry.isolation.DatabaseIsolation"
 SCHEMA = "tenantry.isolation.SchemaIsolation"
+ROWS = "tenantry.isolation.RowIsolation"
 SQLITE, POSTGRES, MARIADB = "sqlite", "postgres", "mariadb"
 ISOLATIONS = [
     SQLITE,
     pytest.param("schema", marks=pytest.mark.postgres),
+    pytest.param("row", marks=pytest.mark.postgres),
     pytest.param(POSTGRES, marks=pytest.mark.postgres),
     pytest.param(MARIADB, marks=pytest.mark.mariadb),
 ]
-TRANSACTIONAL = ISOLATIONS[:2]
+TRANSACTIONAL = ISOLATIONS[:3]
+# The tenants' rows, in all tables that mark them.
+MARKS = """
+    SELECT DISTINCT mark FROM (
+        SELECT unnest(xpath('//m/text()', query_to_xml(format(
+            'SELECT DISTINCT tenantry_key AS m FROM %I.%I', n.nspname, c.relname),
+            true, false, '')))::text AS mark
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE a.attname = 'tenantry_key'
+    ) found WHERE mark <> '~template'
+"""
 
 
 class Failed(AssertionError):
@@ -99,7 +111,7 @@ class Project:
         (folder / "acts").mkdir(parents=True)
         self.create_database(copy_of)
         self.settings = {
-            "DATABASES": {"default": self.database()},
+            "DATABASES": self.databases(),
             "TENANTRY": self.tenantry(),
             **settings,
         }
@@ -119,8 +131,20 @@ class Project:
             found["ENGINE"] = "tenantry.backends.postgresql"
         return found
 
+    def databases(self):
+        """Return DATABASES; row isolation has a role that serves, and one that owns."""
+        if self.isolation != "row":
+            return {"default": self.database()}
+        roles = servers.postgres_roles()
+        return {
+            "default": {**roles["serving"], "NAME": self.name},
+            "owner": {**roles["owner"], "NAME": self.name},
+        }
+
     def tenantry(self):
         """Return the TENANTRY setting."""
+        if self.isolation == "row":
+            return base.tenantry(ROWS, OWNER_DATABASE="owner")
         if self.isolation == SQLITE:
             return base.tenantry(DATABASE, DIRECTORY=str(self.folder / "tenants"))
         if self.isolation == "schema":
@@ -166,6 +190,8 @@ class Project:
                 shutil.copy(copy_of.folder / "shared.sqlite3", self.folder)
             return
         like = f" TEMPLATE {copy_of.name}" if copy_of is not None else ""
+        if self.isolation == "row":
+            like += f" OWNER {servers.postgres_roles()['owner']['USER']}"
         self.execute(f"CREATE DATABASE {self.name}{like}")
 
     def restore(self, origin):
@@ -182,7 +208,8 @@ class Project:
         """Remove the shared database, the tenants' and the templates'."""
         if self.isolation == SQLITE:
             return
-        for name in [*self.locations(templates=True), self.name]:
+        rows = self.isolation == "row"
+        for name in [*([] if rows else self.locations(templates=True)), self.name]:
             if self.isolation == MARIADB:
                 self.execute(f"DROP DATABASE IF EXISTS `{name}`")
             elif self.isolation == POSTGRES or name == self.name:
@@ -202,6 +229,8 @@ class Project:
                 self.name,
             )
             return sorted(row[0] for row in rows)
+        if self.isolation == "row":
+            return sorted(row[0] for row in self.execute(MARKS, self.name))
         if self.isolation == MARIADB:
             rows = self.execute(f"SHOW DATABASES LIKE '{self.name}\\_%'")
         else:

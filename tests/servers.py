@@ -56,6 +56,43 @@ def postgres() -> dict[str, Any] | None:
     return _found("postgres")
 
 
+@cache
+def postgres_roles() -> dict[str, dict[str, Any]] | None:
+    """Return entries for DATABASES of two plain roles: one serves, one owns tables.
+
+    Roles are the whole server's: they are made once, and stay.
+    """
+    settings = postgres()
+    if settings is None:
+        return None
+    import psycopg
+
+    roles = {"serving": "tenantry_serving", "owner": "tenantry_owner"}
+    with psycopg.connect(
+        dbname="postgres",
+        host=settings["HOST"],
+        port=settings["PORT"] or None,
+        user=settings["USER"] or None,
+        password=settings["PASSWORD"] or None,
+        autocommit=True,
+    ) as connection:
+        for name in roles.values():
+            connection.execute(
+                f"DO $$ BEGIN CREATE ROLE {name} LOGIN PASSWORD 'tenantry'; "
+                "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            )
+        connection.execute(f"ALTER ROLE {roles['owner']} CREATEDB")
+    return {
+        which: {
+            **settings,
+            "ENGINE": "tenantry.backends.postgresql",
+            "USER": name,
+            "PASSWORD": "tenantry",
+        }
+        for which, name in roles.items()
+    }
+
+
 def mariadb() -> dict[str, Any] | None:
     """Return an entry for DATABASES without its NAME, of an all-mighty user."""
     return _found("mariadb")

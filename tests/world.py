@@ -32,7 +32,9 @@ def database(django_test_environment, django_db_blocker):
 
     settings = connections["default"].settings_dict
     if "sqlite3" not in settings["ENGINE"]:
-        settings["TEST"]["NAME"] = f"test_tenantry_{os.getpid()}"
+        for alias in connections:
+            name = f"test_tenantry_{os.getpid()}"
+            connections[alias].settings_dict["TEST"]["NAME"] = name
     with django_db_blocker.unblock():
         made = setup_databases(
             verbosity=0, interactive=False, serialized_aliases=frozenset()
@@ -43,11 +45,13 @@ def database(django_test_environment, django_db_blocker):
             _leave_nothing()
             if connections["default"].vendor == "postgresql":
                 # The threads of event loops may have left connections behind.
-                with connections["default"].cursor() as cursor:
-                    cursor.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    )
+                for alias in connections:
+                    with connections[alias].cursor() as cursor:
+                        cursor.execute(
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                            "WHERE datname = current_database() "
+                            "AND usename = current_user AND pid <> pg_backend_pid()"
+                        )
             connections.close_all()
             teardown_databases(made, verbosity=0)
             if hasattr(project, "FOLDER"):
@@ -65,6 +69,8 @@ def _leave_nothing():
             tenant.drop(confirm=tenant.key)
         for row in StoredTemplate.objects.all():
             isolation = isolations[row.placement]
+            if isolation.shares_tables:
+                continue
             isolation.destroy(isolation.ref(key="template", location=row.token))
 
 

@@ -21,6 +21,7 @@ DEFAULT_PLACEMENT = "default"
 ISOLATIONS = {
     "schema": "tenantry.isolation.SchemaIsolation",
     "database": "tenantry.isolation.DatabaseIsolation",
+    "row": "tenantry.isolation.RowIsolation",
 }
 
 
@@ -40,7 +41,9 @@ OPTIONS: dict[str, Option] = {
     ),
     "SHARED_APPS": Option((list, tuple), (), "Labels of apps without a tenant."),
     "TENANT_APPS": Option((list, tuple), (), "Labels of apps that each tenant has."),
-    "ISOLATION": Option(str, None, "Short form of PLACEMENTS: 'schema' or 'database'."),
+    "ISOLATION": Option(
+        str, None, "Short form of PLACEMENTS: 'schema', 'database' or 'row'."
+    ),
     "PLACEMENTS": Option(dict, None, "Named homes for tenants, by alias."),
     "RESOLVERS": Option(
         (list, tuple),

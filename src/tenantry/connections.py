@@ -25,6 +25,7 @@ from tenantry.exceptions import (
     WrongTenant,
 )
 from tenantry.isolation.handler import isolations
+from tenantry.isolation.owner import speaking
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS, TenantRef
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class TenantConnections(ConnectionHandler):
         if alias == DEFAULT_DB_ALIAS:
             if tenant is not None:
                 return self._of_tenant(tenant)
-            return self.configured(alias)
+            return self.configured(speaking(alias))
         if alias.startswith(LABEL_PREFIX):
             raise WrongTenant(
                 f"The database alias {alias!r}",
@@ -138,7 +139,7 @@ class TenantConnections(ConnectionHandler):
             )
         if alias == SHARED_ALIAS:
             return self._shared(tenant)
-        return self.configured(alias)
+        return self.configured(speaking(alias))
 
     def configured(self, alias: str) -> BaseDatabaseWrapper:
         """Return the connection of an alias of DATABASES, whatever is active."""
@@ -150,11 +151,11 @@ class TenantConnections(ConnectionHandler):
     def _of_tenant(self, tenant: TenantRef) -> BaseDatabaseWrapper:
         isolation = isolations[tenant.placement]
         if isolation.shares_connection:
-            return self.configured(isolation.database)
+            return self.configured(speaking(isolation.database))
         return self._own(tenant, cast("DatabaseIsolation", isolation))
 
     def _shared(self, tenant: TenantRef | None) -> BaseDatabaseWrapper:
-        wrapper = self.configured(DEFAULT_DB_ALIAS)
+        wrapper = self.configured(speaking(DEFAULT_DB_ALIAS))
         if tenant is None or not isolations[tenant.placement].shares_connection:
             return wrapper
         if isolations[tenant.placement].database != DEFAULT_DB_ALIAS:

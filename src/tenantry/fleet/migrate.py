@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from django.core.management.sql import (
 from django.db import connections, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
+from tenantry.fleet.pool import migrate_pool, prepare
 from tenantry.fleet.runner import Step, run
 from tenantry.signals import tenant_migrated
 
 if TYPE_CHECKING:
     from tenantry.fleet.plan import FleetPlan, Group, PlannedMigration
+    from tenantry.fleet.pool import Pool
     from tenantry.fleet.runner import Watch
     from tenantry.types import TenantRef
 
@@ -40,10 +43,67 @@ def migrate_fleet(
     for group in plan.groups:
         if group.is_done:
             continue
+        if group.pool is not None:
+            steps += migrate_together(group, group.pool, fake=fake, jobs=jobs, watch=watch)
+            continue
         action = partial(migrate_tenant, group=group, fake=fake)
         steps += run(group.refs[:1], action, watch=watch)
         steps += run(group.refs[1:], action, jobs=jobs, watch=watch)
     return steps
+
+
+def migrate_together(
+    group: Group,
+    pool: Pool,
+    *,
+    jobs: int = 1,
+    fake: bool = False,
+    watch: Watch | None = None,
+) -> list[Step]:
+    """Migrate tenants that share their tables; one's failure stops all of them."""
+    begun = time.perf_counter()
+    error: Exception | None = None
+    try:
+        bring_up(pool, group, fake=fake, jobs=jobs)
+    except Exception as failure:  # noqa: BLE001  (reported for its tenants)
+        error = failure
+    seconds = (time.perf_counter() - begun) / max(len(group.refs), 1)
+    done = len(group.migrations)
+    steps = [
+        Step(key=ref.key, seconds=seconds, result=None if error else done, error=error)
+        for ref in group.refs
+    ]
+    for step in steps:
+        if watch is not None:
+            watch(step)
+    return steps
+
+
+def bring_up(pool: Pool, group: Group, *, fake: bool = False, jobs: int = 1) -> None:
+    """Bring the tables of a pool, and the rows in them, to the group's targets."""
+    prepare(pool)
+    signals = group.changes_models and not fake
+    plan = [(each.migration, each.backwards) for each in group.migrations]
+    everybody = [pool.template, *pool.tenants()]
+
+    def send(signal: Any, apps: Any) -> None:
+        def act(ref: TenantRef) -> None:
+            with pool.acting(ref):
+                signal(0, False, ref.label, apps=apps, plan=plan)  # noqa: FBT003
+
+        for step in run(everybody, act, jobs=jobs):
+            if step.error is not None:
+                raise step.error
+
+    if signals:
+        send(emit_pre_migrate_signal, _first_apps(group))
+    migrate_pool(pool, group.migrations, record=_record, fake=fake, jobs=jobs)
+    with pool.acting(pool.template):
+        _record_replaced(connections[pool.template.label], group)
+    if signals:
+        send(emit_post_migrate_signal, _last_apps(group))
+    for ref in everybody[1:]:
+        tenant_migrated.send(sender=type(group), ref=ref, plan=plan)
 
 
 def migrate_tenant(ref: TenantRef, *, group: Group, fake: bool = False) -> int:
@@ -59,13 +119,17 @@ def migrate_tenant(ref: TenantRef, *, group: Group, fake: bool = False) -> int:
         emit_pre_migrate_signal(0, False, ref.label, apps=_first_apps(group), plan=plan)  # noqa: FBT003
     for planned in group.migrations:
         _apply(connection, planned, fake=fake)
-    recorder = MigrationRecorder(connection)
-    for app, name in group.replaced:
-        recorder.migration_qs.get_or_create(app=app, name=name)
+    _record_replaced(connection, group)
     if signals:
         emit_post_migrate_signal(0, False, ref.label, apps=_last_apps(group), plan=plan)  # noqa: FBT003
     tenant_migrated.send(sender=type(group), ref=ref, plan=plan)
     return len(group.migrations)
+
+
+def _record_replaced(connection: Any, group: Group) -> None:
+    rows = MigrationRecorder(connection).migration_qs
+    for app, name in group.replaced:
+        rows.get_or_create(app=app, name=name)
 
 
 def _first_apps(group: Group) -> Any:

@@ -22,6 +22,8 @@ from django.db.migrations.state import ProjectState
 
 from tenantry.conf import conf
 from tenantry.context import override_tenant
+from tenantry.exceptions import LifecycleError
+from tenantry.fleet.pool import pool_of
 from tenantry.isolation import isolations
 
 if TYPE_CHECKING:
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
     from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.operations.base import Operation
 
+    from tenantry.fleet.pool import Pool
     from tenantry.isolation.base import Applied
     from tenantry.types import TenantRef
+
+    Alike = tuple[Applied, Pool | None]
 
 MigrationError = (InconsistentMigrationHistory, IrreversibleError)
 
@@ -85,6 +90,8 @@ class Group:
     migrations: list[PlannedMigration]
     replaced: list[tuple[str, str]] = field(default_factory=list)
     """Squashed migrations to record: all that they replace is applied."""
+    pool: Pool | None = None
+    """Whose tables they share, where they are migrated together."""
 
     @property
     def is_done(self) -> bool:
@@ -116,19 +123,24 @@ class FleetPlan:
 
 def read_applied(
     refs: Iterable[TenantRef],
-) -> tuple[dict[Applied, list[TenantRef]], dict[TenantRef, Exception]]:
-    """Return the tenants grouped by their applied migrations, and the unreadable."""
+) -> tuple[dict[Alike, list[TenantRef]], dict[TenantRef, Exception]]:
+    """Return the tenants grouped by their applied migrations, and the unreadable.
+
+    Tenants that share their tables are a group of their own.
+    """
     by_placement = defaultdict(list)
     for ref in refs:
         by_placement[ref.placement].append(ref)
-    groups: dict[Applied, list[TenantRef]] = defaultdict(list)
+    groups: dict[Alike, list[TenantRef]] = defaultdict(list)
     unreadable: dict[TenantRef, Exception] = {}
     for alias, placed in by_placement.items():
-        for ref, found in isolations[alias].applied_migrations(placed).items():
+        isolation = isolations[alias]
+        for ref, found in isolation.applied_migrations(placed).items():
+            pool = pool_of(isolation, ref.kind) if isolation.shares_tables else None
             if isinstance(found, Exception):
                 unreadable[ref] = found
             else:
-                groups[found].append(ref)
+                groups[found, pool].append(ref)
     return groups, unreadable
 
 
@@ -142,12 +154,32 @@ def plan_fleet(
     """
     groups, unreadable = read_applied(refs)
     planned = []
-    for recorded, members in groups.items():
+    for (recorded, pool), members in groups.items():
         try:
-            planned.append(plan_group(members, recorded, targets))
+            group = plan_group(members, recorded, targets)
+            group.pool = pool
+            if pool is not None and not group.is_done:
+                require_all(pool, members)
+            planned.append(group)
+        except LifecycleError as error:
+            unreadable.update(dict.fromkeys(members, error))
         except (*MigrationError, DatabaseError) as error:
             unreadable.update(dict.fromkeys(members, error))
     return FleetPlan(planned, unreadable)
+
+
+def require_all(pool: Pool, members: list[TenantRef]) -> None:
+    """Raise `LifecycleError` where only some of those who share tables are chosen."""
+    left_out = pool.active() - set(members)
+    if left_out:
+        raise LifecycleError(
+            members[0].key,
+            "plan",
+            f"it shares its tables with {len(left_out)} tenants that are not chosen "
+            f"({min(ref.key for ref in left_out)!r} for one)",
+            next_step="Tables are migrated for all at once: choose them by "
+            f"--placement {pool.isolation.placement.alias}, or choose none.",
+        )
 
 
 def plan_group(

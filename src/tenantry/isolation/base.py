@@ -6,6 +6,7 @@ An isolation never imports a model: Django opens connections while models are bu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SHARED_DATABASE = "default"
 Applied = frozenset[tuple[str, str]]
+Watch = Callable[[int], None]
 
 
 class Carried(NamedTuple):
@@ -58,6 +60,9 @@ class Isolation(ABC):
     shares_connection: ClassVar[bool] = False
     """One connection per thread and database serves all its tenants."""
 
+    shares_tables: ClassVar[bool] = False
+    """All its tenants have the same tables, which are migrated once for all of them."""
+
     supports_transactional_ddl: ClassVar[bool] = False
     """A tenant can be made, and migrated, in a transaction that can be undone."""
 
@@ -73,6 +78,7 @@ class Isolation(ABC):
     def __init__(self, placement: Placement) -> None:
         self.placement = placement
         self.database = placement.database
+        self.owner_database: str | None = None
         self.options = placement.options
 
     def __repr__(self) -> str:
@@ -151,8 +157,11 @@ class Isolation(ABC):
         """Make the location as a copy of the template, whole or not at all."""
 
     @abstractmethod
-    def destroy(self, ref: TenantRef) -> None:
-        """Remove the location and all in it; does nothing where it is not there."""
+    def destroy(self, ref: TenantRef, *, watch: Watch | None = None) -> None:
+        """Remove the location and all in it; does nothing where it is not there.
+
+        *watch* is called with how many rows are gone, where they go one by one.
+        """
 
     @abstractmethod
     def capture(self, ref: TenantRef) -> Template | None:

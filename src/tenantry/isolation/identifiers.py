@@ -50,6 +50,13 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """Return the text as a SQL string (PostgreSQL, standard_conforming_strings)."""
+    if "\0" in text or "\\" in text:
+        raise InvalidIdentifier(text, "it holds a zero byte or a backslash")
+    return "'" + text.replace("'", "''") + "'"
+
+
 def quote_mysql(name: str) -> str:
     """Return the name as a quoted identifier of MySQL and MariaDB."""
     if "\0" in name:

@@ -12,28 +12,21 @@ import os
 import re
 import shutil
 import subprocess
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
 
-from tenantry.conf import Problem
-from tenantry.context import override_tenant
 from tenantry.exceptions import InvalidIdentifier, LifecycleError
-from tenantry.isolation.base import Applied, Carried, Isolation, Template
+from tenantry.isolation.base import Applied, Template
 from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, quote, render
+from tenantry.isolation.postgresql import PUBLIC, RESERVED, SharedConnectionIsolation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from django.db.backends.base.base import BaseDatabaseWrapper
-
+    from tenantry.isolation.base import Watch
     from tenantry.types import TenantRef
 
-PUBLIC = "public"
-SHARED_SCHEMA = "tenantry_shared"
-BACKEND = "tenantry.backends.postgresql"
-RESERVED = {PUBLIC, SHARED_SCHEMA, "information_schema", "tenantry"}
 SCHEMAS_PER_QUERY = 250
 
 # pg_dump's session settings, made local to the transaction that replays them.
@@ -49,14 +42,7 @@ CREATE_SCHEMA = re.compile(r"^CREATE SCHEMA .*;$", re.MULTILINE)
 PSQL_COMMAND = re.compile(r"^\\(un)?restrict .*$", re.MULTILINE)
 
 
-@lru_cache(maxsize=10_000)
-def carried(*path: str) -> Carried:
-    """Return what makes a statement look names up in these schemas, in order."""
-    names = ", ".join(map(quote, path))
-    return Carried(f"SET LOCAL search_path TO {names};\n".encode(), 1)
-
-
-class SchemaIsolation(Isolation):
+class SchemaIsolation(SharedConnectionIsolation):
     """A schema per tenant, on one PostgreSQL database.
 
     Options: `NAME` (pattern of the schema's name, default `"{key}"`),
@@ -65,43 +51,13 @@ class SchemaIsolation(Isolation):
     """
 
     name = "schema"
-    option_names = frozenset({"NAME", "EXTRA_SCHEMAS", "PG_DUMP"})
-    shares_connection = True
+    option_names = SharedConnectionIsolation.option_names | {"NAME", "PG_DUMP"}
     supports_transactional_ddl = True
     supports_adoption = True
 
-    def __init__(self, placement: Any) -> None:
-        super().__init__(placement)
-        self.extra = tuple(self.options.get("EXTRA_SCHEMAS", ()))
-
-    def carried(self, ref: TenantRef) -> Carried:
-        """Return the search path that travels with each statement of the tenant."""
-        return carried(ref.location, *self.extra, PUBLIC)
-
-    def problems(self) -> list[Problem]:
-        """Return what is wrong with this placement's settings."""
-        found = []
-        where = f"DATABASES[{self.database!r}]"
-        if self.engine != BACKEND:
-            found.append(
-                Problem(
-                    "E010",
-                    f"{where}['ENGINE'] is {self.engine!r}: schema isolation needs "
-                    f"{BACKEND!r}.",
-                    "Only that engine sends each statement with its tenant.",
-                )
-            )
-        options = self.settings.get("OPTIONS", {})
-        if options.get("server_side_binding"):
-            found.append(
-                Problem(
-                    "E011",
-                    f"{where}['OPTIONS'] asks for server_side_binding, by which a "
-                    "statement cannot carry its tenant.",
-                    "Remove server_side_binding: Django's default is to do without.",
-                )
-            )
-        return found
+    def home(self, ref: TenantRef) -> str:
+        """Return the tenant's own schema."""
+        return ref.location
 
     def location_for(self, key: str) -> str:
         """Return the schema's name."""
@@ -118,14 +74,6 @@ class SchemaIsolation(Isolation):
     def template_location(self, token: str) -> str:
         """Return a name that must be quoted, so that each occurrence of it is."""
         return f"tenantry-template-{token}"
-
-    def _connection(self) -> BaseDatabaseWrapper:
-        return connections[self.database]
-
-    def _execute(self, sql: str, params: Sequence[Any] | None = None) -> list[Any]:
-        with override_tenant(None), self._connection().cursor() as cursor:
-            cursor.execute(sql, params)
-            return cast("list[Any]", cursor.fetchall()) if cursor.description else []
 
     def exists(self, ref: TenantRef) -> bool:
         """Whether the schema is there."""
@@ -146,8 +94,9 @@ class SchemaIsolation(Isolation):
         # Its many statements are one message, which PostgreSQL runs as one transaction.
         self._execute(sql)
 
-    def destroy(self, ref: TenantRef) -> None:
+    def destroy(self, ref: TenantRef, *, watch: Watch | None = None) -> None:
         """Drop the schema and all that it holds."""
+        del watch  # it goes in one step
         self._execute(f"DROP SCHEMA IF EXISTS {quote(ref.location)} CASCADE")
 
     def capture(self, ref: TenantRef) -> Template | None:
@@ -155,7 +104,7 @@ class SchemaIsolation(Isolation):
         pg_dump = shutil.which(self.options.get("PG_DUMP", "pg_dump"))
         if pg_dump is None:
             return None
-        connection = self._connection()
+        connection = cast("Any", connections[self.database])
         arguments, environment = connection.client_class.settings_to_cmd_args_env(
             connection.settings_dict, []
         )
@@ -185,14 +134,6 @@ class SchemaIsolation(Isolation):
                 "OPTIONS['PG_DUMP'] of the placement.",
             )
         return Template(token=ref.location, sql=replayable(done.stdout))
-
-    def within_reach(self, tables: Sequence[str]) -> list[str]:
-        """Return which of the tables are in `public`, which is in every path."""
-        sql = (
-            "SELECT tablename FROM pg_tables "
-            "WHERE schemaname = %s AND tablename = ANY(%s)"
-        )
-        return sorted(row[0] for row in self._execute(sql, [PUBLIC, list(tables)]))
 
     def applied_migrations(
         self, refs: Sequence[TenantRef]
@@ -262,7 +203,7 @@ class SchemaIsolation(Isolation):
         return {
             "database": str(self.settings.get("NAME")),
             "schema": ref.location,
-            "search path": ", ".join((ref.location, *self.extra, PUBLIC)),
+            "search path": ", ".join(self.path(ref)),
         }
 
 

@@ -20,6 +20,9 @@ from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
+from tenantry.fleet.migrate import bring_up
+from tenantry.fleet.plan import plan_group
+from tenantry.fleet.pool import pool_of
 from tenantry.isolation import Isolation, Template, isolations
 from tenantry.lifecycle import journal
 from tenantry.lifecycle.actions import TEMPLATE
@@ -71,6 +74,8 @@ def _is_hidden(isolation: Isolation) -> bool:
 
     So it is in a `TestCase`: tenants are then migrated, in the same transaction.
     """
+    if isolation.shares_tables:
+        return False  # its tables are the owner's work, on another connection
     with override_tenant(None):
         connection = connections[isolation.database]
     return isolation.supports_transactional_ddl and connection.in_atomic_block
@@ -92,6 +97,8 @@ def _stored(isolation: Isolation, digest: str) -> Template | None:
 
 
 def _make(isolation: Isolation, digest: str) -> Template | None:
+    if isolation.shares_tables:
+        return _make_in_tables(isolation, digest)
     ref = isolation.template_ref(uuid.uuid4().hex[:16])
     _refuse_left_overs(isolation, ref)
     _remove_unfinished()
@@ -115,6 +122,29 @@ def _make(isolation: Isolation, digest: str) -> Template | None:
             isolation.destroy(ref)
         with override_tenant(None):
             journal.end(ref.key)
+
+
+def _make_in_tables(isolation: Isolation, digest: str) -> Template:
+    """Make the template among the rows of the tables that all tenants share.
+
+    The tables are made, or migrated, where no tenant has rows in them yet. Raises
+    `LifecycleError` where they are behind.
+    """
+    pool = pool_of(isolation, "default")
+    _refuse_left_overs(isolation, pool.template)
+    plan = plan_group([pool.template], pool.isolation.applied(pool.kind), None)
+    if not plan.is_done:
+        if pool.active():
+            raise LifecycleError(
+                pool.template.key,
+                "template",
+                "the tables that its tenants share are behind",
+                next_step="Run `manage.py tenants migrate` first.",
+            )
+        bring_up(pool, plan)
+    template = isolation.capture(pool.template)
+    assert template is not None  # noqa: S101  (for the type)
+    return _store(isolation, digest, template)
 
 
 def _remove_unfinished() -> None:

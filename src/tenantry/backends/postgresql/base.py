@@ -8,25 +8,32 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base as django_base
 
 from tenantry.backends.postgresql.alone import qualified
+from tenantry.backends.postgresql.conflict import within_tenant
+from tenantry.backends.postgresql.creation import DatabaseCreation
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
+from tenantry.backends.postgresql.operations import DatabaseOperations
+from tenantry.backends.postgresql.rows import RowSchemaEditor
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
 from tenantry.context import ACTIVE, override_tenant
 from tenantry.isolation.base import NOTHING
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import quote
-from tenantry.isolation.schema import (
+from tenantry.isolation.owner import ACTING, as_owner, served
+from tenantry.isolation.postgresql import (
     PUBLIC,
     SHARED_SCHEMA,
-    SchemaIsolation,
+    SharedConnectionIsolation,
     carried,
+    nobody,
 )
+from tenantry.isolation.tables import KEY
 from tenantry.types import LABEL_PREFIX
 
 if TYPE_CHECKING:
@@ -54,8 +61,9 @@ class ServerSideCursor(CarryingServerCursor, django_base.ServerSideCursor):
 class DatabaseWrapper(django_base.DatabaseWrapper):
     """One connection per thread for shared tables and all schema tenants."""
 
-    SchemaEditorClass = DatabaseSchemaEditor
+    creation_class = DatabaseCreation
     introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         self.configured_alias = alias
@@ -64,9 +72,15 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
 
     @property
     def alias(self) -> str:
-        """The active tenant's label, as Django compares it with `QuerySet.db`."""
+        """The active tenant's label, as Django compares it with `QuerySet.db`.
+
+        The owner's connection answers to the alias that it stands in for.
+        """
         tenant = self.tenant
-        return self.configured_alias if tenant is None else tenant.label
+        if tenant is not None:
+            return tenant.label
+        alias = self.configured_alias
+        return served[alias] if ACTING.get() else alias
 
     @alias.setter
     def alias(self, value: str) -> None:
@@ -81,7 +95,19 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         isolation = isolations[tenant.placement]
         if not isolation.shares_connection:
             return None
-        return tenant if isolation.database == self.configured_alias else None
+        mine = self.configured_alias in (isolation.database, isolation.owner_database)
+        return tenant if mine else None
+
+    @property
+    def shares_tables(self) -> bool:
+        """Whether the active tenant's tables on this connection hold others' rows."""
+        tenant = self.tenant
+        return tenant is not None and isolations[tenant.placement].shares_tables
+
+    @property
+    def SchemaEditorClass(self) -> Any:  # noqa: N802  (Django's name)
+        """The schema editor for the tables of the active tenant."""
+        return RowSchemaEditor if self.shares_tables else DatabaseSchemaEditor
 
     @property
     def serves_shared(self) -> bool:
@@ -102,30 +128,54 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
     @cached_property
     def _shared_paths(self) -> tuple[Carried, Carried]:
         """What statements of the shared site carry: usually, and in `shared_half`."""
+        database = served[self.configured_alias]
         extra = [
             name
             for isolation in isolations.all()
-            if isinstance(isolation, SchemaIsolation)
-            and isolation.database == self.configured_alias
+            if isinstance(isolation, SharedConnectionIsolation)
+            and isolation.database == database
             for name in isolation.extra
         ]
+        rows_of = nobody(database)
         return (
-            carried(PUBLIC, SHARED_SCHEMA, *extra),
-            carried(SHARED_SCHEMA, PUBLIC, *extra),
+            carried((PUBLIC, SHARED_SCHEMA, *extra), rows_of),
+            carried((SHARED_SCHEMA, PUBLIC, *extra), rows_of),
         )
 
     def adapt(self, query: Any) -> Any:
         """Return the statement as the tables of the active tenant need it."""
-        if isinstance(query, str) and not query.startswith(ORDINARY):
-            return qualified(query, self.own_schemas[0]) if self.tenant else query
-        return query
+        if isinstance(query, str) and not query.startswith(ORDINARY) and self.tenant:
+            query = qualified(query, self.own_schemas[0])
+        return within_tenant(query, self) if self.shares_tables else query
+
+    @cached_property
+    def tenant_tables(self) -> set[tuple[str, str]]:
+        """Tables known to be row tenants', by schema and name, or as written."""
+        return set()
+
+    def holds_tenants(self, table: str) -> bool:
+        """Whether the table, named as in SQL, holds rows of the active tenant's sort."""
+        known = self.own_schemas[0], table
+        if known not in self.tenant_tables:
+            # Past Django's cursor: nobody's list of queries is to show this one.
+            with self.create_cursor() as cursor:
+                cursor.execute(
+                    "SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = "
+                    "to_regclass(%s) AND attname = %s AND NOT attisdropped",
+                    [table, KEY],
+                )
+                if cursor.fetchone() is None:
+                    return False
+            self.tenant_tables.add(known)
+        return True
 
     @property
     def own_schemas(self) -> tuple[str, ...]:
         """The schemas whose tables are this connection's own, for introspection."""
         tenant = self.tenant
         if tenant is not None:
-            return (tenant.location,)
+            isolation = cast("SharedConnectionIsolation", isolations[tenant.placement])
+            return (isolation.home(tenant),)
         return (PUBLIC, SHARED_SCHEMA)
 
     @contextmanager
@@ -144,18 +194,24 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         """The pool of the server: one for all tenants, under the configured alias."""
         if not self.settings_dict["OPTIONS"].get("pool"):
             return None
-        with override_tenant(None):
+        with self._as_configured():
             return super().pool
 
     def close_pool(self) -> None:
         """Close the server's pool."""
-        with override_tenant(None):
+        with self._as_configured():
             super().close_pool()
 
     def connect(self) -> None:
         """Connect; what Django remembers of the server goes by the configured alias."""
-        with override_tenant(None):
+        with self._as_configured():
             super().connect()
+
+    @contextmanager
+    def _as_configured(self) -> Iterator[None]:
+        """Let the connection go by its own alias for a block."""
+        with override_tenant(None), as_owner(False):  # noqa: FBT003
+            yield
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return Django's parameters, refusing what cannot carry a tenant."""

@@ -45,9 +45,10 @@ FIRST_LINE = re.compile(r"\bLINE (\d+):")
 class CarryingCursor:
     """Mixin of a psycopg cursor: sends what is carried in front of each statement.
 
-    `carry` returns the setting for the tenant active at that moment. It is put in front
-    where psycopg hands the statement over to libpq, so that parameters, results, errors
-    and the logged query are those of the caller's statement alone.
+    `carry` returns the settings for the tenant active at that moment. They are put in
+    front where psycopg hands the statement over to libpq, so that parameters, results,
+    errors and the logged query are those of the caller's statement alone. `adapt`
+    returns the statement as the tables of row tenants need it.
     """
 
     carry: Callable[[], Carried] | None = None
@@ -113,6 +114,8 @@ class CarryingCursor:
         **kwargs: Any,
     ) -> None:
         """Execute the query for each set of parameters, all in one transaction."""
+        if self.adapt is not None:
+            query = self.adapt(query)
         with _told(self):
             super().executemany(query, params_seq, **kwargs)  # type: ignore[misc]
 

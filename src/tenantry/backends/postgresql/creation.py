@@ -1,0 +1,29 @@
+"""Makes test databases by the role that owns the tables, where another one serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+from django.db.backends.postgresql import creation
+
+from tenantry.isolation.owner import owners
+
+
+class DatabaseCreation(creation.DatabaseCreation):
+    """Django's own, as the owner: the serving role may not make databases."""
+
+    connection: Any
+
+    def _nodb_cursor(self) -> Any:
+        owner = owners[self.connection.configured_alias]
+        if owner == self.connection.configured_alias:
+            return super()._nodb_cursor()
+        return connections[owner]._nodb_cursor()  # noqa: SLF001  (Django's own)
+
+    def _create_test_db(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the database, and lead the owner there: what comes next is migrating."""
+        made = super()._create_test_db(*args, **kwargs)
+        owner = connections[owners[self.connection.configured_alias]]
+        owner.settings_dict["NAME"] = self._get_test_db_name()
+        return made

@@ -1,0 +1,168 @@
+"""Schema operations on the tables that row tenants share.
+
+The editor emits the tenant's column in front of each key and index itself: a pass
+afterwards would be too late for the next foreign key. Django's state never sees the
+column.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from django.db.backends.postgresql import schema as django_schema
+
+from tenantry import guards
+from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
+from tenantry.exceptions import NotSupported
+from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, literal, quote
+from tenantry.isolation.tables import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DJANGO: Any = django_schema.DatabaseSchemaEditor
+FIRST = f"({quote(KEY)}, %(columns)s)"
+COLUMN = f'{quote(KEY)} text COLLATE "C" NOT NULL DEFAULT tenantry.current_tenant()'
+KEYS = {"PRIMARY KEY": "pkey", "UNIQUE": "key"}
+EXCLUDE = re.compile(r"\bEXCLUDE USING (\w+) \(", re.IGNORECASE)
+SET_COLUMN_POSTGRESQL = 150000
+BTREE = ("", " USING btree")
+
+
+def with_tenant(template: str) -> str:
+    """Return the template of a statement with the tenant in front of its columns."""
+    return template.replace("(%(columns)s)", FIRST)
+
+
+class RowSchemaEditor(DatabaseSchemaEditor):
+    """Django's schema editor for tables of row tenants."""
+
+    sql_create_table = DJANGO.sql_create_table.replace(
+        "%(definition)s", f"%(definition)s, {COLUMN}"
+    )
+    sql_pk_constraint = with_tenant(DJANGO.sql_pk_constraint)
+    sql_create_pk = with_tenant(DJANGO.sql_create_pk)
+    sql_unique_constraint = with_tenant(DJANGO.sql_unique_constraint)
+    sql_create_unique = with_tenant(DJANGO.sql_create_unique)
+    sql_create_unique_index = with_tenant(DJANGO.sql_create_unique_index)
+    # No key can be said within a column's definition: it would be without the tenant.
+    sql_create_column_inline_fk = None
+    # The owner is under the policy as well, and would see no row to update.
+    sql_update_with_default = (
+        "ALTER TABLE %(table)s NO FORCE ROW LEVEL SECURITY; "
+        f"{DJANGO.sql_update_with_default}; "
+        "ALTER TABLE %(table)s FORCE ROW LEVEL SECURITY"
+    )
+
+    def create_model(self, model: Any) -> None:
+        """Create the table, with its keys, and protect it before any row is in it."""
+        if not is_tenants(model):
+            self._as_django(DJANGO.create_model, model)
+            return
+        DJANGO.create_model(self, model)
+        self._add_keys(model, model._meta.local_fields)
+        table = self.quote_name(model._meta.db_table)
+        self.execute(f"CALL tenantry.protect({literal(table)})", None)
+
+    def _as_django(self, method: Any, *args: Any) -> None:
+        """Do as Django does, for a table that belongs to no tenant: the record."""
+        plain = DatabaseSchemaEditor(self.connection, collect_sql=self.collect_sql)
+        plain.deferred_sql = self.deferred_sql
+        method(plain, *args)
+
+    def _iter_column_sql(self, *args: Any) -> Iterator[str]:
+        """Leave the keys out: `_add_keys` adds them, with the tenant in front."""
+        return (part for part in super()._iter_column_sql(*args) if part not in KEYS)
+
+    def _add_keys(self, model: Any, fields: Any) -> None:
+        """Add the primary key and unique constraints of fields, as Django names them."""
+        table = model._meta.db_table
+        for field in fields:
+            if field.column is None or not (field.primary_key or field.unique):
+                continue
+            kind = "PRIMARY KEY" if field.primary_key else "UNIQUE"
+            column = "" if field.primary_key else field.column
+            name = default_name(table, column, KEYS[kind])
+            self.execute(
+                f"ALTER TABLE {self.quote_name(table)} ADD CONSTRAINT {quote(name)} "
+                f"{kind} ({quote(KEY)}, {self.quote_name(field.column)})",
+                None,
+            )
+
+    def add_field(self, model: Any, field: Any) -> None:
+        """Add the column, and its keys at once, so that rows may follow."""
+        before = len(self.deferred_sql)
+        super().add_field(model, field)
+        if field.many_to_many or field.column is None:
+            return
+        self._add_keys(model, [field])
+        if field.remote_field and field.db_constraint:
+            self.execute(self.deferred_sql.pop(before))
+
+    def _create_index_sql(self, model: Any, *, using: str = "", **more: Any) -> Any:
+        """Put the tenant first in btree indexes; others cannot begin with a text."""
+        statement = super()._create_index_sql(model, using=using, **more)
+        if using in BTREE:
+            statement.template = with_tenant(statement.template)
+        return statement
+
+    def _create_fk_sql(self, model: Any, field: Any, suffix: str) -> Any:
+        """Refer to the same tenant's row, where the other table is tenants' as well."""
+        statement = super()._create_fk_sql(model, field, suffix)
+        if not is_tenants(field.target_field.model):
+            return statement
+        statement.template = statement.template.replace(
+            "%(column)s", f"{quote(KEY)}, %(column)s"
+        ).replace("%(to_column)s", f"{quote(KEY)}, %(to_column)s")
+        action = statement.parts.get("on_delete_db", "")
+        if "SET" in action:
+            if self.connection.pg_version < SET_COLUMN_POSTGRESQL:
+                msg = (
+                    f"{field}: ON DELETE {action.split('DELETE ')[-1]} of a row "
+                    "tenant's table needs PostgreSQL 15 or newer."
+                )
+                raise NotSupported(msg)
+            column = self.quote_name(field.column)
+            statement.parts["on_delete_db"] = f"{action} ({column})"
+        return statement
+
+    def execute(self, sql: Any, params: Any = ()) -> Any:
+        """Execute; exclusion constraints compare rows of one tenant only."""
+        found = EXCLUDE.search(str(sql)) if "EXCLUDE" in str(sql) else None
+        if found is not None:
+            sql = self._exclude_within_tenant(str(sql), found)
+        return super().execute(sql, params)
+
+    def _exclude_within_tenant(self, sql: str, found: re.Match[str]) -> str:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'")
+            extended = cursor.fetchone() is not None
+        if found[1].lower() != "gist" or not extended:
+            msg = (
+                f"An exclusion constraint by {found[1]} cannot tell tenants apart. It "
+                "can by gist, with the extension btree_gist: add "
+                "`django.contrib.postgres.operations.BtreeGistExtension()` before it."
+            )
+            raise NotSupported(msg)
+        return EXCLUDE.sub(f"EXCLUDE USING {found[1]} ({quote(KEY)} WITH =, ", sql)
+
+
+def is_tenants(model: Any) -> bool:
+    """Whether the model's table holds tenants' rows: all here do but Django's record."""
+    label = model._meta.app_label
+    in_tenants, in_shared = guards.sides[label]
+    return label != "migrations" and (in_tenants or not in_shared)
+
+
+def default_name(table: str, column: str, label: str) -> str:
+    """Return the name that PostgreSQL gives a constraint said within a column.
+
+    As its `makeObjectName`: of table and column the longer one is cut, to 63 bytes.
+    """
+    parts = [part for part in (table, column) if part]
+    room = POSTGRESQL_MAX_BYTES - len(label) - len(parts)
+    while sum(len(part.encode()) for part in parts) > room:
+        longest = max(range(len(parts)), key=lambda i: (len(parts[i].encode()), -i))
+        parts[longest] = parts[longest][:-1]
+    return "_".join([*parts, label])

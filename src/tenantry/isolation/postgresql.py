@@ -1,0 +1,128 @@
+"""What the isolations have in common whose tenants share a PostgreSQL connection."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db import connections
+
+from tenantry.conf import Problem
+from tenantry.context import override_tenant
+from tenantry.isolation.base import Carried, Isolation
+from tenantry.isolation.handler import isolations
+from tenantry.isolation.identifiers import literal, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tenantry.types import TenantRef
+
+PUBLIC = "public"
+SHARED_SCHEMA = "tenantry_shared"
+BACKEND = "tenantry.backends.postgresql"
+RESERVED = {PUBLIC, SHARED_SCHEMA, "information_schema", "tenantry"}
+NOBODY = ""
+MOST = 10_000
+
+
+def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
+    """Return what makes a statement look names up in these schemas, in order.
+
+    *rows_of* is the row tenant whose rows it may see; None where the database holds no
+    rows of that sort.
+    """
+    sql = f"SET LOCAL search_path TO {', '.join(map(quote, path))};\n"
+    if rows_of is None:
+        return Carried(sql.encode(), 1)
+    return Carried(f"{sql}SET LOCAL tenantry.tenant TO {literal(rows_of)};\n".encode(), 2)
+
+
+def nobody(database: str) -> str | None:
+    """Return whose rows a statement may see that is no row tenant's."""
+    rows = any(i.shares_tables and i.database == database for i in isolations.all())
+    return NOBODY if rows else None
+
+
+class SharedConnectionIsolation(Isolation):
+    """Tenants who are told apart by what their statements carry.
+
+    Options: `EXTRA_SCHEMAS` (schemas of extensions, in every tenant's search path).
+    """
+
+    option_names = frozenset({"EXTRA_SCHEMAS"})
+    shares_connection = True
+
+    def __init__(self, placement: Any) -> None:
+        super().__init__(placement)
+        self.extra = tuple(self.options.get("EXTRA_SCHEMAS", ()))
+        self._carried: dict[tuple[str, str], Carried] = {}
+
+    def home(self, ref: TenantRef) -> str:
+        """Return the schema that holds the tenant's tables."""
+        raise NotImplementedError
+
+    def rows_of(self, ref: TenantRef) -> str | None:
+        """Return the mark of the tenant's rows, where it shares tables."""
+        del ref
+        return self._nobody
+
+    @cached_property
+    def _nobody(self) -> str | None:
+        return nobody(self.database)
+
+    def path(self, ref: TenantRef) -> tuple[str, ...]:
+        """Return the schemas in which the tenant's statements look names up."""
+        return (self.home(ref), *self.extra, PUBLIC)
+
+    def carried(self, ref: TenantRef) -> Carried:
+        """Return the settings that travel with each statement of the tenant."""
+        found = self._carried.get((ref.location, ref.kind))
+        if found is None:
+            found = carried(self.path(ref), self.rows_of(ref))
+            if len(self._carried) >= MOST:
+                self._carried.clear()
+            self._carried[ref.location, ref.kind] = found
+        return found
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong with this placement's settings."""
+        return list(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        where = f"DATABASES[{self.database!r}]"
+        if self.engine != BACKEND:
+            yield Problem(
+                "E010",
+                f"{where}['ENGINE'] is {self.engine!r}: {self.name} isolation needs "
+                f"{BACKEND!r}.",
+                "Only that engine sends each statement with its tenant.",
+            )
+        if self.settings.get("OPTIONS", {}).get("server_side_binding"):
+            yield Problem(
+                "E011",
+                f"{where}['OPTIONS'] asks for server_side_binding, by which a "
+                "statement cannot carry its tenant.",
+                "Remove server_side_binding: Django's default is to do without.",
+            )
+
+    def _execute(
+        self,
+        sql: str,
+        params: Sequence[Any] | None = None,
+        *,
+        tenant: TenantRef | None = None,
+    ) -> list[Any]:
+        """Run the statement for the tenant, or for none, and return its rows."""
+        connection = connections[self.database]
+        with override_tenant(tenant), connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return cast("list[Any]", cursor.fetchall()) if cursor.description else []
+
+    def within_reach(self, tables: Sequence[str]) -> list[str]:
+        """Return which of the tables are in `public`, which is in every path."""
+        sql = (
+            "SELECT tablename FROM pg_tables "
+            "WHERE schemaname = %s AND tablename = ANY(%s)"
+        )
+        return sorted(row[0] for row in self._execute(sql, [PUBLIC, list(tables)]))
