@@ -6,7 +6,7 @@ from tests.projects import Project
 KEYS = ("acme", "globex")
 FIRST_ID = 1_000_000  # above what migrations made
 SEQUENCES = """
-    SELECT format('ALTER SEQUENCE %%I.%%I RESTART WITH {}', schemaname, sequencename)
+    SELECT format('ALTER SEQUENCE %I.%I RESTART WITH {}', schemaname, sequencename)
     FROM pg_sequences WHERE schemaname ^@ 'tenantry_rows'
 """
 

@@ -27,9 +27,7 @@ DEFINES = re.compile(
 CHANGES = re.compile(
     r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b", re.IGNORECASE
 )
-REFUSED = re.compile(
-    r"\b(?:(truncate)|create\s+(materialized)\s+view)\b", re.IGNORECASE
-)
+REFUSED = re.compile(r"\btruncate\b", re.IGNORECASE)
 FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(\w+)", re.DOTALL)
 CODE = {"do", "call"}
 DEFINING = {"create", "alter", "drop", "comment", "grant", "revoke", "reindex"}
@@ -41,10 +39,9 @@ class Piece:
 
     run: Callable[[Any], None]
     each: bool
-    atomic: bool
     about: str
-    atomic_alone: bool = False
-    """Whether it asks for a transaction of its own in a migration that has none."""
+    atomic: bool = False
+    """Whether it is to have a transaction of its own in a migration that has none."""
     raw: bool = False
     """Whether its SQL is the project's own, so that tables it makes are not ours yet."""
 
@@ -112,9 +109,8 @@ def _of(operation: Any, label: str, editor: Any, way: _Way) -> Iterator[Piece]:
         yield Piece(
             _by_django(operation, label, way),
             each=isinstance(operation, RunPython),
-            atomic=operation.atomic is not False,
-            atomic_alone=bool(operation.atomic),
             about=operation.describe(),
+            atomic=bool(operation.atomic),
             raw=isinstance(operation, RunPython),
         )
 
@@ -155,11 +151,12 @@ def _of_sql(
         given = editor.connection.ops.prepare_sql_script(given)
     for statement in given:
         sql, params = (statement, None) if isinstance(statement, str) else statement
+        each = for_each(sql)
         yield Piece(
             _by_sql(operation, label, sql, params),
-            each=for_each(sql),
-            atomic=True,
+            each=each,
             about=" ".join(str(sql).split())[:80],
+            atomic=each,
             raw=True,
         )
 
@@ -179,11 +176,10 @@ def for_each(sql: str) -> bool:
     Raises `NotSupported` for one that would work on all tenants' rows at once, or of
     which the words do not tell.
     """
-    if found := REFUSED.search(sql):
-        what = found[1] or "materialized view"
+    if REFUSED.search(sql):
         msg = (
-            f"RunSQL: {what.upper()} knows no row-level security, so it would mix "
-            f"tenants' rows: {' '.join(sql.split())[:80]!r}. Use DELETE, or a view."
+            "RunSQL: TRUNCATE knows no row-level security, so it would remove all "
+            f"tenants' rows: {' '.join(sql.split())[:80]!r}. Use DELETE."
         )
         raise NotSupported(msg)
     first = FIRST_WORD.match(sql)

@@ -276,7 +276,7 @@ def _note(
 def _apply(connection: Any, stretch: Stretch, *, atomic: bool) -> None:
     with connection.schema_editor(atomic=atomic) as editor:
         for piece in stretch.pieces:
-            if not atomic and piece.atomic_alone:
+            if not atomic and piece.atomic:
                 with transaction.atomic(using=connection.alias):
                     piece.run(editor)
             else:

@@ -21,6 +21,7 @@ from tenantry.backends.postgresql.operations import DatabaseOperations
 from tenantry.backends.postgresql.rows import RowSchemaEditor
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
+from tenantry.backends.postgresql.views import as_ordinary
 from tenantry.context import ACTIVE, override_tenant
 from tenantry.isolation.base import NOTHING
 from tenantry.isolation.handler import isolations
@@ -144,9 +145,11 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
 
     def adapt(self, query: Any) -> Any:
         """Return the statement as the tables of the active tenant need it."""
-        if isinstance(query, str) and not query.startswith(ORDINARY) and self.tenant:
-            query = qualified(query, self.own_schemas[0])
-        return within_tenant(query, self) if self.shares_tables else query
+        defines = isinstance(query, str) and not query.startswith(ORDINARY)
+        if self.shares_tables:
+            query = within_tenant(query, self)
+            query = as_ordinary(query, self) if defines else query
+        return qualified(query, self.own_schemas[0]) if defines and self.tenant else query
 
     @cached_property
     def tenant_tables(self) -> set[tuple[str, str]]:
@@ -168,6 +171,16 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
                     return False
             self.tenant_tables.add(known)
         return True
+
+    def is_view(self, name: str) -> bool:
+        """Whether there is a view of that name, written as in SQL."""
+        with self.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_catalog.pg_class "
+                "WHERE oid = to_regclass(%s) AND relkind = 'v'",
+                [name],
+            )
+            return cursor.fetchone() is not None
 
     @property
     def own_schemas(self) -> tuple[str, ...]:
