@@ -3,15 +3,17 @@
 Each is looked for once, when first asked for. What is found is also put into the
 environment, so that processes the tests start find the same server.
 
-======== ============================== ========================================
-service  variable                       without it
-======== ============================== ========================================
-postgres ``TENANTRY_TEST_POSTGRES_URL`` port 5432; else one from a wheel, for as long
-                                        as the tests run (``embedded`` asks for it)
-mariadb  ``TENANTRY_TEST_MARIADB_URL``  port 3306, root with an empty password
-redis    ``TENANTRY_TEST_REDIS_URL``    port 6379
-rabbitmq ``TENANTRY_TEST_RABBITMQ_URL`` port 5672
-======== ============================== ========================================
+========= ============================== ========================================
+service   variable                       without it
+========= ============================== ========================================
+postgres  ``TENANTRY_TEST_POSTGRES_URL`` port 5432; else one from a wheel, for as long
+                                         as the tests run (``embedded`` asks for it)
+mariadb   ``TENANTRY_TEST_MARIADB_URL``  port 3306, root with an empty password
+redis     ``TENANTRY_TEST_REDIS_URL``    port 6379
+rabbitmq  ``TENANTRY_TEST_RABBITMQ_URL`` port 5672
+pgbouncer none                           the program, in PATH or /usr/sbin: tests
+                                         start their own (``tests/poolers``)
+========= ============================== ========================================
 """
 
 import atexit
@@ -106,6 +108,11 @@ def redis() -> str | None:
 def rabbitmq() -> str | None:
     """Return the URL of a RabbitMQ broker."""
     return _found("rabbitmq")
+
+
+def pgbouncer() -> str | None:
+    """Return the path of the program PgBouncer."""
+    return _found("pgbouncer")
 
 
 def available() -> dict[str, bool]:
@@ -205,7 +212,7 @@ def _start_postgres(command: str) -> dict[str, Any]:
         raise Missing(why, command=command) from error
     binaries = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
     directory = Path(tempfile.mkdtemp(prefix="tenantry-pg-"))
-    identity = _lesser_identity()
+    identity = lesser_identity()
     try:
         if identity:
             os.chown(directory, identity["user"], identity["group"])
@@ -226,8 +233,8 @@ def _start_postgres(command: str) -> dict[str, Any]:
     return settings
 
 
-def _lesser_identity() -> dict[str, Any]:
-    """Return arguments of subprocess.run: PostgreSQL refuses to be run by root."""
+def lesser_identity() -> dict[str, Any]:
+    """Return arguments of subprocess.run: some servers refuse to be run by root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -357,6 +364,20 @@ def _answering(url: str, *, port: int, command: str) -> str:
     return url
 
 
+# --- PgBouncer
+
+
+def _find_pgbouncer(_url: str) -> str:
+    # Debian puts it where only root's PATH leads.
+    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    found = shutil.which("pgbouncer", path=places)
+    if found is None:
+        why = "no program pgbouncer in PATH or /usr/sbin"
+        command = "apt-get install pgbouncer, or brew install pgbouncer"
+        raise Missing(why, command=command)
+    return found
+
+
 # --- URLs
 
 
@@ -384,4 +405,5 @@ FINDERS: dict[str, Callable[[str], Any]] = {
     "mariadb": _find_mariadb,
     "redis": _find_redis,
     "rabbitmq": _find_rabbitmq,
+    "pgbouncer": _find_pgbouncer,
 }

@@ -41,6 +41,11 @@ def test_postgresql_schemas_conform():
 
 
 @pytest.mark.postgres
+def test_postgresql_rows_conform():
+    conform("row")
+
+
+@pytest.mark.postgres
 def test_postgresql_databases_conform():
     conform("postgres")
 

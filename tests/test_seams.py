@@ -11,13 +11,17 @@ from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
 from django.db.models.fields import related_descriptors, related_lookups
 from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
+from django.db.models.sql import compiler
 from django.db.models.sql.query import Query
 from django.db.utils import ConnectionHandler
 from django.http import request as http_request
+from django.urls import base as urls
 
 from tenantry import seams
 from tenantry.connections import TenantConnections
@@ -53,6 +57,23 @@ SUBSTITUTED = {
     "statements_are_compiled_for_their_tenant": [
         (Query, "get_compiler", "self, using, connection, elide_empty"),
     ],
+    "joins_stay_with_what_the_kind_has": [
+        (compiler.SQLCompiler, "get_from_clause", "self"),
+    ],
+    "migrations_are_those_of_the_place": [
+        (MigrationRecorder, "applied_migrations", "self"),
+        (MigrationRecorder, "record_applied", "self, app, name"),
+        (MigrationRecorder, "record_unapplied", "self, app, name"),
+        (
+            MigrationExecutor,
+            "apply_migration",
+            "self, state, migration, fake, fake_initial",
+        ),
+        (MigrationExecutor, "unapply_migration", "self, state, migration, fake"),
+    ],
+    "urls_are_reversed_by_the_kind": [
+        (urls, "get_urlconf", "default"),
+    ],
     "objects_are_saved_where_they_belong": [
         (
             Model,
@@ -68,6 +89,7 @@ SUBSTITUTED = {
     ],
     "deletions_stay_on_their_side": [
         (deletion, "get_candidate_relations_to_delete", "opts"),
+        (generic.GenericRelation, "bulk_related_objects", "self, objs, using"),
     ],
     "objects_used_as_values_are_checked": [
         (related_lookups, "get_normalized_value", "value, lhs"),

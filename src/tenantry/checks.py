@@ -16,19 +16,23 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
+from tenantry import guards
 from tenantry.catalog.models import DomainRow, TenantRow
 from tenantry.conf import DEFAULT_PLACEMENT, Problem, conf, is_reserved_alias
 from tenantry.exceptions import InvalidIdentifier
 from tenantry.isolation import isolations
+from tenantry.kind_checks import of_catalog, of_declared, of_kinds
+from tenantry.kinds import DEFAULT_KIND
 from tenantry.routing.chain import chain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 DOCS = "https://django-tenantry.readthedocs.io/reference/checks/"
 MIDDLEWARE = "tenantry.middleware.TenantMiddleware"
 BASES = {TenantRow: "AbstractTenant", DomainRow: "AbstractDomain"}
 ROUTER = "tenantry.routers.TenantRouter"
+UNREADABLE = {"E001", "E050"}  # nothing else can be asked
 DATABASE_SESSIONS = (
     "django.contrib.sessions.backends.db",
     "django.contrib.sessions.backends.cached_db",
@@ -38,7 +42,7 @@ DATABASE_SESSIONS = (
 def check_settings(**_: object) -> list[CheckMessage]:
     """Check the TENANTRY setting and what it needs of the others."""
     found = list(_of_conf())
-    if any(problem.id == "E001" for problem in found):
+    if any(problem.id in UNREADABLE for problem in found):
         return _messages(found)
     found += _router()
     found += _middleware()
@@ -47,15 +51,27 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += _placements()
     found += _resolvers()
     found += _imports()
+    found += of_declared()
     return _messages(found)
 
 
 def check_models(**_: object) -> list[CheckMessage]:
     """Check the tenant and domain models, and the relations across the boundary."""
-    if any(problem.id == "E001" for problem in _of_conf()):
+    if any(problem.id in UNREADABLE for problem in _of_conf()):
         return []
     found = [*_tenant_model(), *_domain_model(), *_sessions(), *_relations()]
     return _messages(found)
+
+
+def check_catalog(
+    *, databases: Sequence[str] | None = None, **_: object
+) -> list[CheckMessage]:
+    """Check the catalog against the settings, where the database may be asked."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or _messages(
+        [*_of_conf(), *_tenant_model(), *of_declared()]
+    ):
+        return []
+    return _messages(list(of_catalog()))
 
 
 def _messages(problems: list[Problem]) -> list[CheckMessage]:
@@ -72,6 +88,7 @@ def _messages(problems: list[Problem]) -> list[CheckMessage]:
 def _of_conf() -> Iterator[Problem]:
     _ = conf.raw
     yield from conf.problems
+    yield from of_kinds()
 
 
 def _router() -> Iterator[Problem]:
@@ -129,7 +146,7 @@ def _apps() -> Iterator[Problem]:
             yield Problem(
                 "E008",
                 f"App {config.label!r} has models and is neither in SHARED_APPS nor in "
-                "TENANT_APPS.",
+                "TENANT_APPS of any kind.",
                 f"Add {config.label!r} to the list of those who own its rows.",
             )
     for label in sorted((conf.shared_apps | conf.tenant_apps) - labels):
@@ -228,13 +245,15 @@ def _imports() -> Iterator[Problem]:
             import_string(conf.raw[option])
         except ImportError as error:
             yield Problem("E028", f"TENANTRY[{option!r}]: {error}.", "Mend the path.")
-    if conf.shared_urlconf:
+    urlconfs = {"TENANTRY['SHARED_URLCONF']": conf.shared_urlconf}
+    for kind in conf.kinds.values():
+        urlconfs[f"TENANTRY['KINDS'][{kind.name!r}]['URLCONF']"] = kind.urlconf
+    for where, urlconf in urlconfs.items():
         try:
-            import_module(conf.shared_urlconf)
+            if urlconf:
+                import_module(urlconf)
         except ImportError as error:
-            yield Problem(
-                "E028", f"TENANTRY['SHARED_URLCONF']: {error}.", "Mend the path."
-            )
+            yield Problem("E028", f"{where}: {error}.", "Mend the path.")
 
 
 def _tenant_model() -> Iterator[Problem]:
@@ -284,64 +303,102 @@ def _sessions() -> Iterator[Problem]:
     users = conf.auth_user_model.partition(".")[0]
     if not apps.is_installed("django.contrib.auth"):
         return
-    sides = [
-        (conf.in_tenants(label), conf.in_shared(label)) for label in ("sessions", users)
-    ]
-    if sides[0] != sides[1]:
-        yield Problem(
-            "E026",
-            f"'sessions' and the users' app {users!r} are not in the same lists: a "
-            "session would name a user id that is somebody else's on the other side.",
-            "Put both in TENANT_APPS, both in SHARED_APPS, or both in both.",
-        )
+    for kind in conf.kinds:
+        sessions, people = (guards.sides[kind][label] for label in ("sessions", users))
+        if sessions != people:
+            of_kind = "" if kind == DEFAULT_KIND else f", for tenants of kind {kind!r}"
+            yield Problem(
+                "E026",
+                f"'sessions' and the users' app {users!r} are not in the same lists"
+                f"{of_kind}: a session would name a user id that is somebody else's on "
+                "the other side.",
+                "Put both in TENANT_APPS, both in SHARED_APPS, or both in both.",
+            )
 
 
 def _relations() -> Iterator[Problem]:
     try:
-        joins = {
+        joins = [
             isolation.placement.alias
             for isolation in isolations.all()
             if not isolation.supports_shared_joins
-        }
+        ]
     except (ImproperlyConfigured, TypeError):
         return  # E017 says so
     for model in apps.get_models(include_auto_created=True):
-        from_tenants = conf.in_tenants(model._meta.app_label)
-        from_shared = conf.in_shared(model._meta.app_label)
         for field in model._meta.local_concrete_fields:
             # A name: of a model that is not installed, which Django's own check tells.
-            if not field.is_relation or isinstance(
+            if field.is_relation and not isinstance(
                 field.related_model, str | type(None)
             ):
-                continue
-            target = field.related_model._meta.app_label
-            if from_shared and not conf.in_shared(target) and conf.in_tenants(target):
-                yield Problem(
-                    "E031",
-                    f"{field} is shared and refers to {field.related_model.__name__}, "
-                    "which each tenant has its own of.",
-                    "Put both apps in the same list.",
-                )
-            if from_shared and not from_tenants and target in conf.both_apps:
-                yield Problem(
-                    "W033",
-                    f"{field} is shared and refers to the shared "
-                    f"{field.related_model.__name__}; while a tenant is active it is "
-                    "looked up among the tenant's.",
-                    "Follow it inside `with override_tenant(None): ...`, or put both "
-                    "apps in the same lists.",
-                )
-            crosses = from_tenants and not conf.in_tenants(target)
-            if crosses and joins and conf.in_shared(target) and _is_enforced(field):
-                yield Problem(
-                    "E030",
-                    f"{field} is a tenant's and refers to the shared "
-                    f"{field.related_model.__name__}: in placement "
-                    f"{', '.join(sorted(joins))} the shared tables are in another "
-                    "database, where no foreign key can be enforced.",
-                    "Declare it with db_constraint=False, or put both apps in the same "
-                    "list.",
-                )
+                yield from _of_shared(field)
+                yield from _of_tenants(field, joins)
+
+
+def _of_shared(field: Any) -> Iterator[Problem]:
+    """Yield what is wrong with a shared model's reference to something of tenants."""
+    own, target = (each._meta.app_label for each in (field.model, field.related_model))
+    if not conf.in_shared(own):
+        return
+    if conf.in_tenants(target) and not conf.in_shared(target):
+        yield Problem(
+            "E031",
+            f"{field} is shared and refers to {field.related_model.__name__}, "
+            "which each tenant has its own of.",
+            "Put both apps in the same list.",
+        )
+    kinds = (guards.sides[kind] for kind in conf.kinds)
+    if conf.in_shared(target) and any(
+        sides[target].tenants and not sides[own].tenants for sides in kinds
+    ):
+        yield Problem(
+            "W033",
+            f"{field} is shared and refers to the shared "
+            f"{field.related_model.__name__}; while a tenant is active it is "
+            "looked up among the tenant's.",
+            "Follow it inside `with override_tenant(None): ...`, or put both "
+            "apps in the same lists.",
+        )
+
+
+def _of_tenants(field: Any, joins: list[str]) -> Iterator[Problem]:
+    """Yield what is wrong with a tenant model's reference to what tenants have not.
+
+    *joins* are the placements that keep shared tables in another database.
+    """
+    own, target = (each._meta.app_label for each in (field.model, field.related_model))
+    kinds = [kind for kind in conf.kinds if guards.sides[kind][own].tenants]
+    if not kinds or not _is_enforced(field):
+        return
+    name = field.related_model.__name__
+    lacking = [kind for kind in kinds if guards.sides[kind][target].elsewhere]
+    if lacking:
+        yield Problem(
+            "E052",
+            f"{field} refers to {name}, and tenants of kind "
+            f"{', '.join(map(repr, lacking))} have the app {own!r} without {target!r}.",
+            f"Add {target!r} to the kind's TENANT_APPS, or declare the field with "
+            "db_constraint=False.",
+        )
+    shared = [
+        side
+        for kind in kinds
+        if (side := guards.sides[kind][target]).shared and not side.tenants
+    ]
+    why = None
+    if shared and joins:
+        why = f"in placement {', '.join(joins)} the shared tables are in another "
+    elif any(side.apart for side in shared):
+        why = (
+            "as tenants of another kind have their own, the shared ones are in another "
+        )
+    if why is not None:
+        yield Problem(
+            "E030",
+            f"{field} is a tenant's and refers to the shared {name}: {why}"
+            "place, where no foreign key can be enforced.",
+            "Declare it with db_constraint=False, or put both apps in the same list.",
+        )
 
 
 def _is_enforced(field: Any) -> bool:

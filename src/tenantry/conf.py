@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from tenantry.kinds import DEFAULT_KIND, DeclaredTenant, Kind, read_declared, read_kinds
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
 
 DEFAULT_PLACEMENT = "default"
@@ -41,6 +42,8 @@ OPTIONS: dict[str, Option] = {
     ),
     "SHARED_APPS": Option((list, tuple), (), "Labels of apps without a tenant."),
     "TENANT_APPS": Option((list, tuple), (), "Labels of apps that each tenant has."),
+    "KINDS": Option(dict, {}, "Kinds of tenants with apps and URLs of their own."),
+    "DECLARED_TENANTS": Option(dict, {}, "Tenants that belong to the code, by key."),
     "ISOLATION": Option(
         str, None, "Short form of PLACEMENTS: 'schema', 'database' or 'row'."
     ),
@@ -171,9 +174,53 @@ class Conf:
         return value
 
     @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """The kinds of tenants by name; TENANT_APPS are those of `default`."""
+        apps = frozenset(self.raw["TENANT_APPS"])
+        default = Kind(name=DEFAULT_KIND, tenant_apps=apps)
+        return {DEFAULT_KIND: default, **read_kinds(self.raw["KINDS"])}
+
+    def kind(self, name: str) -> Kind:
+        """Return a kind; raise `ImproperlyConfigured` where the settings lack it."""
+        try:
+            return self.kinds[name]
+        except KeyError:
+            msg = (
+                f"There is no kind {name!r} in TENANTRY['KINDS']; there are: "
+                f"{', '.join(self.kinds)}."
+            )
+            raise ImproperlyConfigured(msg) from None
+
+    def apps_of(self, kind: str) -> frozenset[str]:
+        """Return the labels of apps with tables in each tenant of the kind."""
+        return self.kind(kind).tenant_apps
+
+    def urlconf_of(self, kind: str) -> str:
+        """Return what tenants of the kind serve."""
+        return self.kind(kind).urlconf or self.root_urlconf
+
+    @cached_property
+    def urlconfs(self) -> frozenset[str]:
+        """Every URLconf that a request may be served by."""
+        kinds = {kind.urlconf or self.root_urlconf for kind in self.kinds.values()}
+        return frozenset(kinds | {self.raw["SHARED_URLCONF"] or self.root_urlconf})
+
+    @cached_property
+    def declared_tenants(self) -> dict[str, DeclaredTenant]:
+        """The tenants that belong to the code, by key."""
+        return read_declared(self.raw["DECLARED_TENANTS"], placement=DEFAULT_PLACEMENT)
+
+    @cached_property
+    def reserved_names(self) -> frozenset[str]:
+        """Keys and slugs that no customer's tenant may take."""
+        declared = self.declared_tenants
+        slugs = (each.slug for each in declared.values())
+        return frozenset((*self.raw["RESERVED_KEYS"], *declared, *slugs))
+
+    @cached_property
     def tenant_apps(self) -> frozenset[str]:
-        """Labels of apps with tables in each tenant."""
-        return frozenset(self.raw["TENANT_APPS"])
+        """Labels of apps with tables in tenants of any kind."""
+        return frozenset().union(*(kind.tenant_apps for kind in self.kinds.values()))
 
     @cached_property
     def shared_apps(self) -> frozenset[str]:
@@ -182,7 +229,7 @@ class Conf:
 
     @cached_property
     def both_apps(self) -> frozenset[str]:
-        """Labels of apps in both lists: each side has tables of its own."""
+        """Labels of shared apps that tenants have too, of some kind at least."""
         return self.tenant_apps & self.shared_apps
 
     @cached_property
@@ -300,7 +347,7 @@ class Conf:
 
     @property
     def root_urlconf(self) -> str:
-        """Django's own ROOT_URLCONF: what tenants serve."""
+        """Django's own ROOT_URLCONF: what tenants serve whose kind has none."""
         return str(django_settings.ROOT_URLCONF)
 
     @property
@@ -315,7 +362,7 @@ class Conf:
         return str(self.raw["URL_SCHEME"] or ("http" if self.debug else "https"))
 
     def in_tenants(self, app_label: str) -> bool:
-        """Whether the app has tables in each tenant."""
+        """Whether the app has tables in tenants, of some kind at least."""
         return app_label in self.tenant_apps
 
     def in_shared(self, app_label: str) -> bool:

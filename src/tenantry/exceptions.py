@@ -3,6 +3,7 @@
 TenantryError
 ├── NoActiveTenant           a tenant is needed and none is active
 ├── WrongTenant              something of one tenant is used in another
+├── NotInKind                tenants of this kind do not have that app
 ├── TenantNotFound           no such tenant in the catalog
 ├── TenantUnavailable        the tenant exists and cannot be used in its state
 ├── ActivationRefused        the active tenant cannot be changed just now
@@ -47,6 +48,19 @@ class WrongTenant(TenantryError):
             f"{what} belongs to {belongs_to!r}, and {now}. "
             f"Use it inside `with override_tenant(...)` of where it belongs, or fetch "
             f"the object again in the active tenant."
+        )
+
+
+class NotInKind(TenantryError):
+    """Tenants of this kind do not have that app, and it is not shared."""
+
+    def __init__(self, what: str, *, kind: str, setting: str) -> None:
+        self.what = what
+        self.kind = kind
+        super().__init__(
+            f"{what} does not exist for tenants of kind {kind!r}: its app is not in "
+            f"{setting}. Add it there and run `manage.py tenants migrate --kind "
+            f"{kind}`, or use it in a tenant of another kind only."
         )
 
 

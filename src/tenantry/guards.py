@@ -7,13 +7,14 @@ active tenant. Labels guard models of tenants; shared objects may go anywhere.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
 
 from tenantry.conf import conf
 from tenantry.context import ACTIVE
-from tenantry.exceptions import NoActiveTenant, NotSupported, WrongTenant
+from tenantry.exceptions import NoActiveTenant, NotInKind, NotSupported, WrongTenant
 from tenantry.isolation.handler import isolations
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS, TenantRef
 
@@ -26,14 +27,46 @@ HINT = "tenant"
 RESULTS = "_tenantry_results"
 
 
-class Sides(dict[str, tuple[bool, bool]]):
-    """Whether an app is in tenants, and in the shared; asked at every query."""
+class Side(NamedTuple):
+    """Where the tables of an app are, for tenants of one kind."""
 
-    def __missing__(self, app_label: str) -> tuple[bool, bool]:
-        found = self[app_label] = (
-            conf.in_tenants(app_label),
-            conf.in_shared(app_label),
+    tenants: bool
+    """In each tenant of the kind; with no tenant active: of some kind."""
+
+    shared: bool
+    """In the shared database."""
+
+    elsewhere: bool
+    """In tenants of other kinds only: for this one it does not exist."""
+
+    apart: bool
+    """The shared tables are where no tenant's path leads: some kinds have their own."""
+
+
+class SidesOfKind(dict[str, Side]):
+    """The sides of apps, for tenants of one kind; None: with no tenant active."""
+
+    def __init__(self, kind: str | None) -> None:
+        super().__init__()
+        self._own = conf.tenant_apps if kind is None else conf.apps_of(kind)
+
+    def __missing__(self, app_label: str) -> Side:
+        own, shared = app_label in self._own, conf.in_shared(app_label)
+        some = conf.in_tenants(app_label)
+        found = self[app_label] = Side(
+            tenants=own,
+            shared=shared,
+            elsewhere=some and not own and not shared,
+            apart=some and shared,
         )
+        return found
+
+
+class Sides(dict[str | None, SidesOfKind]):
+    """The sides of apps by kind; asked at every query."""
+
+    def __missing__(self, kind: str | None) -> SidesOfKind:
+        found = self[kind] = SidesOfKind(kind)
         return found
 
 
@@ -41,29 +74,43 @@ sides = Sides()
 conf.on_change(sides.clear)
 
 
+def sides_now() -> SidesOfKind:
+    """Return where apps' tables are, for the active tenant or for none."""
+    tenant = ACTIVE.get()
+    return sides[None if tenant is None else tenant.kind]
+
+
+def not_in_kind(what: str, tenant: TenantRef) -> NotInKind:
+    """Return the error for something of an app that the tenant's kind lacks."""
+    kind = conf.kind(tenant.kind)
+    return NotInKind(what, kind=kind.name, setting=kind.setting)
+
+
 def alias_now(model: type[Model]) -> str | None:
     """Return the alias for the model and the active tenant; None: not ours to say.
 
-    Raises `NoActiveTenant` for a tenant model with no tenant active.
+    Raises `NoActiveTenant` for a tenant model with no tenant active, and `NotInKind`
+    for one that tenants of the active one's kind do not have.
     """
-    in_tenants, in_shared = sides[model._meta.app_label]
     tenant = ACTIVE.get()
-    if in_tenants:
-        if tenant is not None:
-            return tenant.label
-        if not in_shared:
-            raise NoActiveTenant(model._meta.label)
-        return DEFAULT_DB_ALIAS
-    if not in_shared:
-        return None
     if tenant is None:
-        return DEFAULT_DB_ALIAS
-    return shared_alias(tenant)
+        side = sides[None][model._meta.app_label]
+        if side.tenants and not side.shared:
+            raise NoActiveTenant(model._meta.label)
+        return DEFAULT_DB_ALIAS if side.shared else None
+    side = sides[tenant.kind][model._meta.app_label]
+    if side.tenants:
+        return tenant.label
+    if side.shared:
+        return shared_alias(tenant, side)
+    if side.elsewhere:
+        raise not_in_kind(model._meta.label, tenant)
+    return None
 
 
-def shared_alias(tenant: TenantRef) -> str:
-    """Return the alias by which the tenant reaches shared tables."""
-    if isolations[tenant.placement].supports_shared_joins:
+def shared_alias(tenant: TenantRef, side: Side) -> str:
+    """Return the alias by which the tenant reaches shared tables of that side."""
+    if isolations[tenant.placement].supports_shared_joins and not side.apart:
         return tenant.label
     return SHARED_ALIAS
 
@@ -71,31 +118,39 @@ def shared_alias(tenant: TenantRef) -> str:
 def resolve_alias(model: type[Model], using: str) -> str:
     """Return what an alias given by hand (`using(...)`) means for the model now.
 
-    Raises `NoActiveTenant`, `WrongTenant`, or `NotSupported` for an alias of another
-    database on a tenant model.
+    Raises `NoActiveTenant`, `WrongTenant`, `NotInKind`, or `NotSupported` for an alias
+    of another database on a tenant model.
     """
-    in_tenants, in_shared = sides[model._meta.app_label]
     tenant = ACTIVE.get()
-    if in_tenants and tenant is not None and using == tenant.label:
-        return using
+    side = sides[None if tenant is None else tenant.kind][model._meta.app_label]
+    if tenant is not None:
+        if side.tenants and using == tenant.label:
+            return using
+        if side.elsewhere:
+            raise not_in_kind(model._meta.label, tenant)
     if using == DEFAULT_DB_ALIAS:
         return alias_now(model) or using
     if using.startswith(LABEL_PREFIX):
-        if in_tenants:
-            require_label(using, model._meta.label)
-        elif in_shared:
-            return alias_now(model) or using
-        return using
-    if not in_tenants:
+        return _of_label(model, using, side)
+    if not side.tenants:
         return using
     if using == SHARED_ALIAS:
-        return _shared_half(model, in_shared=in_shared)
+        return _shared_half(model, in_shared=side.shared)
     msg = (
         f"{model._meta.label} belongs to tenants, and the database alias "
         f"{using!r} is none of a tenant's. Leave `using` out: the active tenant's "
         "connection is found by itself."
     )
     raise NotSupported(msg)
+
+
+def _of_label(model: type[Model], label: str, side: Side) -> str:
+    """Return what a tenant's label means for the model: for shared ones, no tenant."""
+    if side.tenants or side.apart:
+        require_label(label, model._meta.label)
+    if side.shared and not side.tenants:
+        return alias_now(model) or label
+    return label
 
 
 def _shared_half(model: type[Model], *, in_shared: bool) -> str:
@@ -144,12 +199,14 @@ def require_object(instance: object) -> None:
     if tenant is not None and tenant.label == label:
         return
     meta = instance._meta  # type: ignore[attr-defined]
-    if not sides[meta.app_label][0]:
-        return
-    if not label.startswith(LABEL_PREFIX):
+    if label.startswith(LABEL_PREFIX):
+        if not sides[None][meta.app_label].tenants:
+            return
+    else:
         # Unsaved, it was only told "default" (as migrations do), which is whatever is
         # active.
-        if tenant is None or instance._state.adding:  # type: ignore[attr-defined]
+        unsaved = instance._state.adding  # type: ignore[attr-defined]
+        if tenant is None or unsaved or not sides[tenant.kind][meta.app_label].tenants:
             return
         label = "the shared site"
     raise WrongTenant(
@@ -176,18 +233,25 @@ def require_hints(model: type[Model], hints: dict[str, Any]) -> None:
 
 
 def is_own(queryset: Any) -> bool:
-    """Whether the QuerySet's rows are tenants' rows."""
+    """Whether the QuerySet's rows are tenants' rows, of some kind at least."""
     model = queryset.model
-    if model is None or not sides[model._meta.app_label][0]:
+    if model is None or not sides[None][model._meta.app_label].tenants:
         return False
     query = queryset.__dict__.get("_query")
     return query is None or not query.is_empty()
 
 
+def owner_now(model: type[Model]) -> str:
+    """Return the label of whose rows the model's are now; `default`: shared ones."""
+    tenant = ACTIVE.get()
+    if tenant is None or not sides[tenant.kind][model._meta.app_label].tenants:
+        return DEFAULT_DB_ALIAS
+    return tenant.label
+
+
 def claim_results(queryset: Any) -> None:
     """Note whose rows the QuerySet is about to hold; `WrongTenant` if another's."""
-    tenant = ACTIVE.get()
-    label = DEFAULT_DB_ALIAS if tenant is None else tenant.label
+    label = owner_now(queryset.model)
     if queryset.__dict__.setdefault(RESULTS, label) != label:
         require_results(queryset)
 
@@ -203,7 +267,7 @@ def require_results(queryset: Any) -> None:
         return
     label = queryset.__dict__.get(RESULTS) or queryset._hints.get(HINT)  # noqa: SLF001
     tenant = ACTIVE.get()
-    if label in {None, DEFAULT_DB_ALIAS if tenant is None else tenant.label}:
+    if label in {None, owner_now(queryset.model), tenant and tenant.label}:
         return
     raise WrongTenant(
         f"The result of a QuerySet of {queryset.model._meta.label}",
@@ -212,3 +276,53 @@ def require_results(queryset: Any) -> None:
         else label.removeprefix(LABEL_PREFIX),
         active=None if tenant is None else tenant.key,
     )
+
+
+class ForeignTables(dict[str, dict[str, type["Model"]]]):
+    """By kind, tables that tenants of it have not, by name; asked at every SELECT.
+
+    Those of apps that the kind lacks, and those that it shares while others have their
+    own. A tenant may have such tables all the same, left from when it had the app.
+    """
+
+    def __missing__(self, kind: str) -> dict[str, type[Model]]:
+        of_kind = sides[kind]
+        found: dict[str, type[Model]] = {}
+        own = set()
+        for model in apps.get_models(include_auto_created=True):
+            side = of_kind[model._meta.app_label]
+            if side.elsewhere or (side.apart and not side.tenants):
+                found.setdefault(model._meta.db_table, model)
+            else:
+                own.add(model._meta.db_table)
+        # A proxy, or an unmanaged model, is of a table that is another app's.
+        self[kind] = {name: found[name] for name in found.keys() - own}
+        return self[kind]
+
+
+foreign_tables = ForeignTables()
+conf.on_change(foreign_tables.clear)
+
+
+def require_tables(names: Iterable[str], using: str) -> None:
+    """Raise where a statement joins a table that is not where it is sent.
+
+    Raises `NotInKind`, and `NotSupported` for a shared table that is apart.
+    """
+    tenant = ACTIVE.get()
+    foreign = None if tenant is None else foreign_tables[tenant.kind]
+    if tenant is None or not foreign:
+        return
+    for name in names:
+        model = foreign.get(name)
+        if model is None:
+            continue
+        if sides[tenant.kind][model._meta.app_label].elsewhere:
+            raise not_in_kind(model._meta.label, tenant)
+        if using == tenant.label:
+            msg = (
+                f"{model._meta.label} is shared for tenants of kind {tenant.kind!r} "
+                "and not in their databases, so it cannot be joined with what is. "
+                "Ask for it by a query of its own."
+            )
+            raise NotSupported(msg)

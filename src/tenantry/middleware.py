@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpResponsePermanentRedirect
-from django.urls import URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver, set_urlconf
 from django.utils.module_loading import import_string
 
 from tenantry.catalog.models import State
@@ -54,7 +54,7 @@ class TenantMiddleware:
         if self.is_async:
             markcoroutinefunction(self)
         with override_tenant(None):
-            for urlconf in {conf.root_urlconf, conf.shared_urlconf} - {None}:
+            for urlconf in conf.urlconfs:
                 import_whole(get_resolver(urlconf))
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -110,14 +110,25 @@ def enter(request: HttpRequest, found: Resolution) -> AbstractContextManager[Any
     entry = found.tenant
     if entry is None:
         request.tenant = None  # type: ignore[attr-defined]
-        if conf.shared_urlconf:
-            request.urlconf = conf.shared_urlconf
+        serve_by(request, conf.shared_urlconf)
         return override_tenant(None)
     request.tenant = entry.instance()  # type: ignore[attr-defined]
+    serve_by(request, conf.kind(entry.ref.kind).urlconf)
     if not found.prefix:
         return override_tenant(entry.ref)
     move_into_prefix(request, found.prefix)
     return block(entry.ref, request.META["SCRIPT_NAME"])
+
+
+def serve_by(request: HttpRequest, urlconf: str | None) -> None:
+    """Let the URLconf serve the request, unless it is Django's own ROOT_URLCONF.
+
+    Django follows `request.urlconf` when it resolves the path; middleware that reverses
+    names before that is told too.
+    """
+    if urlconf:
+        request.urlconf = urlconf
+        set_urlconf(urlconf)
 
 
 def announce(request: HttpRequest) -> None:

@@ -8,7 +8,13 @@ from django.db import DEFAULT_DB_ALIAS
 
 from tenantry.conf import conf
 from tenantry.context import ACTIVE
-from tenantry.guards import alias_now, require_hints, require_object, sides
+from tenantry.guards import (
+    alias_now,
+    not_in_kind,
+    require_hints,
+    require_object,
+    sides_now,
+)
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
 
 if TYPE_CHECKING:
@@ -20,8 +26,9 @@ __all__ = ["TenantRouter"]
 class TenantRouter:
     """Routes tenant models to the active tenant, shared models to the shared tables.
 
-    Raises `NoActiveTenant` where a tenant model is used with no tenant active, and
-    `WrongTenant` where an object or a QuerySet of another tenant is used.
+    Raises `NoActiveTenant` where a tenant model is used with no tenant active,
+    `NotInKind` where the active tenant's kind lacks it, and `WrongTenant` where an
+    object or a QuerySet of another tenant is used.
     """
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
@@ -36,10 +43,15 @@ class TenantRouter:
         self, first: Model, second: Model, **_hints: object
     ) -> bool | None:
         """Let objects of one tenant, and shared ones, be related."""
-        require_object(first)
-        require_object(second)
-        known = [sides[each._meta.app_label] for each in (first, second)]
-        return True if all(any(side) for side in known) else None
+        sides, known = sides_now(), True
+        for each in (first, second):
+            require_object(each)
+            side = sides[each._meta.app_label]
+            tenant = ACTIVE.get()
+            if side.elsewhere and tenant is not None:
+                raise not_in_kind(each._meta.label, tenant)
+            known = known and any(side)
+        return True if known else None
 
     def allow_migrate(
         self,
@@ -49,14 +61,14 @@ class TenantRouter:
         **_hints: object,
     ) -> bool | None:
         """Put each app's tables where the settings say."""
-        in_tenants, in_shared = sides[app_label]
-        if not in_tenants and not in_shared:
+        side = sides_now()[app_label]
+        if not any(side):
             return None
         if db.startswith(LABEL_PREFIX):
-            return in_tenants
+            return side.tenants
         if db == DEFAULT_DB_ALIAS:
-            return in_shared if ACTIVE.get() is None else in_tenants
+            return side.shared if ACTIVE.get() is None else side.tenants
         if db == SHARED_ALIAS:
-            return in_shared
+            return side.shared
         managed = {placement.database for placement in conf.placements.values()}
-        return False if in_tenants or db in managed else None
+        return False if conf.in_tenants(app_label) or db in managed else None

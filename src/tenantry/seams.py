@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Any, cast
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
 from django.db.models.fields import related_descriptors, related_lookups
 from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
+from django.db.models.sql import compiler
 from django.db.models.sql.query import Query
 from django.http import request as http_request
+from django.urls import base as urls
 
-from tenantry import guards
+from tenantry import guards, history
+from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.context import ACTIVE, bind_tenant, override_tenant
 from tenantry.routing.chain import leads_to_tenant
@@ -148,7 +153,7 @@ def _resolve_db(cls: Any) -> None:
                 tenant is not None
                 and len(hints) == 1
                 and hints.get(guards.HINT) == tenant.label
-                and guards.sides[self.model._meta.app_label][0]
+                and guards.sides[tenant.kind][self.model._meta.app_label].tenants
             ):
                 return tenant.label  # what the router would say, in a fraction of it
             return cast("str", original(self))
@@ -184,6 +189,21 @@ def statements_are_compiled_for_their_tenant() -> None:
 
     setattr(get_compiler, INSTALLED, original)
     setattr(Query, "get_compiler", get_compiler)  # noqa: B010  (mypy: a method)
+
+
+@seam
+def joins_stay_with_what_the_kind_has() -> None:
+    """A join names its table only, which a tenant may have left of another time."""
+
+    def get_from_clause(original: Any, self: Any) -> Any:
+        tables = self.query.alias_map
+        if len(tables) > 1:
+            used = self.query.alias_refcount
+            joined = (each.table_name for name, each in tables.items() if used[name])
+            guards.require_tables(joined, self.using)
+        return original(self)
+
+    wrap(compiler.SQLCompiler, "get_from_clause", get_from_clause)
 
 
 @seam
@@ -234,20 +254,32 @@ def deletions_stay_on_their_side() -> None:
 
     Deleting a shared user would else ask for tenants' tables, and deleting a tenant's
     user would take shared rows with it that refer to the shared user of the same key.
+    Apps that the tenant's kind lacks are not asked at all.
     """
 
     def candidates(original: Any, opts: Any) -> Any:
-        if not all(guards.sides[opts.app_label]):
-            return original(opts)
+        sides = guards.sides_now()
         here = 1 if ACTIVE.get() is None else 0
-        return [
-            related
-            for related in original(opts)
-            if (known := guards.sides[related.related_model._meta.app_label])[here]
-            or not any(known)
-        ]
+        both = all(sides[opts.app_label][:2])
+
+        def is_asked(related: Any) -> bool:
+            known = sides[related.related_model._meta.app_label]
+            if known.elsewhere:
+                return False
+            return not both or known[here] or not any(known)
+
+        return list(filter(is_asked, original(opts)))
+
+    def bulk_related_objects(original: Any, self: Any, *args: Any) -> Any:
+        if guards.sides_now()[self.remote_field.model._meta.app_label].elsewhere:
+            return []
+        return original(self, *args)
 
     wrap(deletion, "get_candidate_relations_to_delete", candidates)
+    if apps.is_installed("django.contrib.contenttypes"):
+        from django.contrib.contenttypes import fields  # noqa: PLC0415  (has models)
+
+        wrap(fields.GenericRelation, "bulk_related_objects", bulk_related_objects)
 
 
 @seam
@@ -411,16 +443,68 @@ def allowed_hosts_follow_the_catalog() -> None:
 
 @seam
 def migration_signals_name_their_tenant() -> None:
-    """`flush` names `default`, by which receivers would stamp the tenant's objects."""
+    """`flush` names `default`, by which receivers would stamp the tenant's objects.
+
+    Nothing is sent for an app that the tenant's kind lacks: its receivers would ask for
+    its tables, and it would get content types and permissions.
+    """
 
     def send(original: Any, sender: Any, **named: Any) -> Any:
         tenant = ACTIVE.get()
-        if tenant is not None and named.get("using") == DEFAULT_DB_ALIAS:
-            named["using"] = tenant.label
+        if tenant is not None:
+            app = named.get("app_config")
+            if app is not None and guards.sides[tenant.kind][app.label].elsewhere:
+                return []
+            if named.get("using") == DEFAULT_DB_ALIAS:
+                named["using"] = tenant.label
         return original(sender, **named)
 
     for signal in (pre_migrate, post_migrate):
         wrap(signal, "send", send)
+
+
+@seam
+def migrations_are_those_of_the_place() -> None:
+    """The loader knows one history; a tenant has that of its kind's apps only."""
+
+    def applied_migrations(original: Any, self: Any) -> Any:
+        return history.complete(self.connection, original(self))
+
+    def record(original: Any, self: Any, app: str, name: str) -> None:
+        if not history.is_foreign(self.connection, app):
+            original(self, app, name)
+
+    def apply(original: Any, self: Any, state: Any, migration: Any, **how: Any) -> Any:
+        if history.is_foreign(self.connection, migration.app_label):
+            return migration.mutate_state(state, preserve=False)
+        return original(self, state, migration, **how)
+
+    def unapply(
+        original: Any, self: Any, state: Any, migration: Any, **how: Any
+    ) -> Any:
+        if history.is_foreign(self.connection, migration.app_label):
+            return state
+        return original(self, state, migration, **how)
+
+    wrap(MigrationRecorder, "applied_migrations", applied_migrations)
+    wrap(MigrationRecorder, "record_applied", record)
+    wrap(MigrationRecorder, "record_unapplied", record)
+    wrap(MigrationExecutor, "apply_migration", apply)
+    wrap(MigrationExecutor, "unapply_migration", unapply)
+
+
+@seam
+def urls_are_reversed_by_the_kind() -> None:
+    """Outside a request nothing says which URLconf is meant but the active tenant."""
+
+    def get_urlconf(original: Any, default: Any = None) -> Any:
+        found = original()
+        if found is not None:
+            return found
+        tenant = ACTIVE.get()
+        return (tenant and conf.kind(tenant.kind).urlconf) or default
+
+    wrap(urls, "get_urlconf", get_urlconf)
 
 
 class _RecentLabels(dict[str, Any]):

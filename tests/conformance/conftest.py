@@ -6,15 +6,17 @@ from django.conf import settings
 from tests.world import World, two_tenants
 
 ISOLATION = settings.TENANTRY["PLACEMENTS"]["default"]["BACKEND"].rpartition(".")[2]
-POOLED = "pool" in settings.DATABASES["default"].get("OPTIONS", {})
+OPTIONS = settings.DATABASES["default"].get("OPTIONS", {})
 
 collect_ignore = []
 if ISOLATION in {"SchemaIsolation", "RowIsolation"}:
     collect_ignore += ["test_open_databases.py"]
 else:
-    collect_ignore += ["test_statements.py"]
-if not POOLED:
+    collect_ignore += ["test_statements.py", "test_pipelines.py"]
+if "pool" not in OPTIONS:
     collect_ignore += ["test_pool.py"]
+if "server_side_binding" not in OPTIONS:
+    collect_ignore += ["test_binding.py"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -324,6 +324,33 @@ def test_a_named_cursor_reads_the_tenant_it_was_declared_in(world, mode):
         assert next(found, None) is None
 
 
+def paths_of_a_named_cursor(world):
+    """Return the paths that a query sees which runs on after a switch."""
+    query = "SELECT current_setting('search_path') FROM generate_series(1, 3) g"
+    with override_tenant(world.a), transaction.atomic():
+        cursor = connection.chunked_cursor()
+        cursor.execute(query)
+        seen = cursor.fetchmany(1)
+        with override_tenant(world.b):
+            assert one(NAMES)[0] == "Ann of b"
+            seen += cursor.fetchmany(1)
+        cursor.close()
+        assert one(NAMES)[0] == "Ann of a"
+    return [path.partition(",")[0].strip('"') for (path,) in seen]
+
+
+def test_the_query_of_a_named_cursor_runs_on_in_its_tenant(world):
+    assert paths_of_a_named_cursor(world) == [world.a.location] * 2
+
+
+def test_control_untold_it_runs_on_in_the_tenant_told_last(world):
+    def untold(_self):
+        yield from ()
+
+    with replaced(statement.CarryingServerCursor, "_tell_again_gen", untold):
+        assert paths_of_a_named_cursor(world) == [world.a.location, world.b.location]
+
+
 def test_results_and_their_descriptions_are_the_callers_only(world, mode):
     for name in each(world, mode):
         with connection.cursor() as cursor:

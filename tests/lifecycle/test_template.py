@@ -41,7 +41,7 @@ def migrate_one(key):
     """Provision without a template."""
     from tenantry.lifecycle import provision
 
-    provision.find_template = lambda _: None
+    provision.find_template = lambda *_: None
     acts.provision(key)
 
 

@@ -9,12 +9,19 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from tenantry.catalog.fields import HostField, PathField
-from tenantry.catalog.validators import NotReserved, validate_key, validate_slug
-from tenantry.conf import DEFAULT_PLACEMENT
+from tenantry.catalog.validators import (
+    NotReserved,
+    allow_names,
+    validate_key,
+    validate_kind,
+    validate_slug,
+)
+from tenantry.conf import DEFAULT_PLACEMENT, conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import InvalidIdentifier, KeyTaken
 from tenantry.isolation import isolations
 from tenantry.isolation.identifiers import MAX_KEY_BYTES
+from tenantry.kinds import DEFAULT_KIND, MAX_KIND_BYTES, slug_for
 from tenantry.types import TenantRef
 
 if TYPE_CHECKING:
@@ -50,7 +57,12 @@ class TenantRow(models.Model):
         validators=[validate_slug, NotReserved()],
         help_text="The subdomain or path prefix; the key unless given.",
     )
-    kind = models.CharField(max_length=40, default="default", editable=False)
+    kind = models.CharField(
+        max_length=MAX_KIND_BYTES,
+        default=DEFAULT_KIND,
+        validators=[validate_kind],
+        help_text="Its sort: which apps and URLs it has; permanent.",
+    )
     placement = models.CharField(max_length=40, default=DEFAULT_PLACEMENT)
     location = models.CharField(max_length=200, editable=False)
     state = models.CharField(
@@ -123,12 +135,18 @@ class TenantRow(models.Model):
     def complete(self) -> None:
         """Fill in what follows from the key: slug and location."""
         if not self.slug:
-            self.slug = self.key.replace("_", "-").strip("-")
+            self.slug = slug_for(self.key)
         if not self.location:
             try:
                 self.location = isolations[self.placement].location_for(self.key)
             except InvalidIdentifier as error:
                 raise ValidationError({"key": str(error)}) from error
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Refuse what fields cannot be; a declared tenant keeps its reserved names."""
+        declared = None if self._state.adding else conf.declared_tenants.get(self.key)
+        with allow_names(*([] if declared is None else [declared.key, declared.slug])):
+            super().clean_fields(exclude)
 
     def clean(self) -> None:
         """Refuse what would change, or collide with, something permanent."""
@@ -215,9 +233,10 @@ class CatalogVersion(models.Model):
 
 
 class StoredTemplate(models.Model):
-    """The template of a placement, for one state of the project's migrations."""
+    """The template of a placement and kind, for one state of the migrations."""
 
     placement = models.CharField(max_length=40)
+    kind = models.CharField(max_length=MAX_KIND_BYTES, default=DEFAULT_KIND)
     digest = models.CharField(max_length=64)
     token = models.CharField(max_length=200)
     sql = models.TextField(blank=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 import idna
 from django.core.exceptions import ValidationError
@@ -14,6 +17,9 @@ from django.utils.deconstruct import deconstructible
 from tenantry.conf import conf
 from tenantry.exceptions import InvalidIdentifier
 from tenantry.isolation import identifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_HOST_LENGTH = 253
 SLUG = r"\A[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z"
@@ -33,21 +39,52 @@ validate_slug = RegexValidator(
 )
 
 
+# Reserved names that are allowed for a block: those of the tenant declared so.
+_ALLOWED: ContextVar[frozenset[str]] = ContextVar(
+    "tenantry_allowed", default=frozenset()
+)
+
+
+@contextmanager
+def allow_names(*names: str) -> Iterator[None]:
+    """Let these reserved keys and slugs pass in the block, and no others."""
+    token = _ALLOWED.set(_ALLOWED.get() | set(names))
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(token)
+
+
 @deconstructible
 class NotReserved:
-    """Refuses what `TENANTRY['RESERVED_KEYS']` lists."""
+    """Refuses what `RESERVED_KEYS` lists, and what declared tenants have."""
 
     def __call__(self, value: str) -> None:
         """Raise `ValidationError` for a reserved key or slug."""
+        if value not in conf.reserved_names or value in _ALLOWED.get():
+            return
         if value in conf.reserved_keys:
-            msg = f"{value!r} is reserved (TENANTRY['RESERVED_KEYS']); choose another."
-            raise ValidationError(msg, code="reserved")
+            setting = "TENANTRY['RESERVED_KEYS']"
+            msg = f"{value!r} is reserved ({setting}); choose another."
+        else:
+            msg = (
+                f"{value!r} is a declared tenant's (TENANTRY['DECLARED_TENANTS']), "
+                "made by `manage.py tenants create --declared`; choose another."
+            )
+        raise ValidationError(msg, code="reserved")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NotReserved)
 
     def __hash__(self) -> int:
         return hash(NotReserved)
+
+
+def validate_kind(value: str) -> None:
+    """Raise `ValidationError` unless the settings have the kind."""
+    if value not in conf.kinds:
+        msg = f"There is no kind {value!r}; there are: {', '.join(conf.kinds)}."
+        raise ValidationError(msg, code="invalid")
 
 
 def validate_key(value: str) -> None:

@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 from tenantry.catalog.registry import registry
 from tenantry.conf import DEFAULT_PLACEMENT
+from tenantry.kinds import DEFAULT_KIND
 from tenantry.lifecycle.adopt import adopt
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--name", help="the tenant's name; the key unless given")
     parser.add_argument("--domain", action="append", default=[], metavar="HOST")
     parser.add_argument("--placement", default=DEFAULT_PLACEMENT)
+    parser.add_argument("--kind", default=DEFAULT_KIND)
 
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
@@ -32,6 +34,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         key=options["key"],
         name=options["name"] or options["key"],
         placement=options["placement"],
+        kind=options["kind"],
         domains=options["domain"],
     )
     call_command("migrate", interactive=False, verbosity=0)

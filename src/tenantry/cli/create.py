@@ -9,7 +9,9 @@ from django.core.management.base import CommandError
 from tenantry.catalog.models import LifecycleRecord
 from tenantry.catalog.registry import registry
 from tenantry.conf import DEFAULT_PLACEMENT
+from tenantry.kinds import DEFAULT_KIND
 from tenantry.lifecycle.actions import TEMPLATE
+from tenantry.lifecycle.declared import make_declared
 from tenantry.lifecycle.provision import resume
 
 if TYPE_CHECKING:
@@ -31,10 +33,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="the first: primary",
     )
     parser.add_argument("--placement", default=DEFAULT_PLACEMENT)
-    parser.add_argument(
+    parser.add_argument("--kind", default=DEFAULT_KIND)
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--resume",
         action="store_true",
         help="finish what a process that died began: on these keys, or on all",
+    )
+    instead.add_argument(
+        "--declared",
+        action="store_true",
+        help="make the tenants that the settings declare, as far as they are missing",
     )
 
 
@@ -42,11 +51,10 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Provision the tenants, in order."""
     keys = options["keys"]
     if options["resume"]:
-        keys = keys or unfinished_keys()
-        for key in keys:
-            done = resume(key)
-            said = "is active" if done is not None else "has been dropped"
-            command.stdout.write(f"{key} {said}")
+        resume_all(command, keys or unfinished_keys())
+        return
+    if options["declared"]:
+        create_declared(command, keys)
         return
     if not keys:
         msg = "Name the key of the tenant to create, such as: tenants create acme"
@@ -60,9 +68,33 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
             name=options["name"] or key,
             slug=options["slug"] or "",
             placement=options["placement"],
+            kind=options["kind"],
             domains=options["domain"],
         )
         command.stdout.write(f"{tenant.key} is active, in {tenant.location}")
+
+
+def resume_all(command: BaseCommand, keys: list[str]) -> None:
+    """Finish what was begun on these tenants, and not ended."""
+    for key in keys:
+        done = resume(key)
+        said = "is active" if done is not None else "has been dropped"
+        command.stdout.write(f"{key} {said}")
+
+
+def create_declared(command: BaseCommand, keys: list[str]) -> None:
+    """Make the declared tenants; raise `CommandError` for what could not be done."""
+    if keys:
+        msg = "--declared makes all that the settings declare: name no key."
+        raise CommandError(msg)
+    wrong = []
+    for outcome in make_declared():
+        wrong += [f"{outcome.key}: {each}" for each in outcome.wrong]
+        for done in outcome.done or ([] if outcome.wrong else ["is as declared"]):
+            command.stdout.write(f"{outcome.key} {done}")
+    if wrong:
+        msg = "Not as declared in TENANTRY['DECLARED_TENANTS']:\n  "
+        raise CommandError(msg + "\n  ".join(wrong))
 
 
 def unfinished_keys() -> list[str]:

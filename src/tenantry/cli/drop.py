@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Drop the chosen tenants, of any state; never all of them by default."""
     options["only"] = [*options["only"], *options["keys"]]
-    chosen = [options[name] for name in ("only", "where", "state", "placement")]
+    chosen = [options[name] for name in ("only", "where", "state", "placement", "kind")]
     if not any(chosen):
         msg = "Name the tenants to drop: there is no default. To drop one: drop KEY"
         raise CommandError(msg)

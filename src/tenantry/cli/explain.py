@@ -80,10 +80,11 @@ def consequences(resolution: Resolution | None) -> dict[str, str]:
     isolation = isolations[ref.placement]
     found = {
         "tenant": ref.key,
+        "kind": ref.kind,
         "state": resolution.tenant.state,
         "placement": f"{ref.placement} ({isolation.name})",
         **isolation.describe(ref),
-        "urlconf": conf.root_urlconf,
+        "urlconf": conf.urlconf_of(ref.kind),
     }
     if resolution.tenant.state != State.ACTIVE:
         found["answer"] = f"by {conf.unavailable_view}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.cli import output
 from tenantry.cli.options import add_format, add_selection, selection
+from tenantry.conf import conf
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -27,8 +28,10 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
             "key": tenant.key,
             "name": tenant.name,
             "state": tenant.state,
+            "kind": tenant.kind,
             "placement": tenant.placement,
             "location": tenant.location,
+            "declared": "yes" if tenant.key in conf.declared_tenants else "-",
         }
         for tenant in tenants
     ]

@@ -80,6 +80,7 @@ def plan_rows(plan: FleetPlan) -> list[dict[str, Any]]:
         {
             "tenants": len(group.refs),
             "first": group.refs[0].key,
+            "kind": group.refs[0].kind,
             "migration": str(planned.migration),
             "operation": each.operation.describe(),
         }

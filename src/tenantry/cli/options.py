@@ -18,6 +18,7 @@ def add_selection(parser: ArgumentParser) -> None:
     group.add_argument("--where", action="append", default=[], metavar="FIELD=VALUE")
     group.add_argument("--state", help="a state, or 'any'; active unless given")
     group.add_argument("--placement", help="tenants of that placement only")
+    group.add_argument("--kind", help="tenants of that kind only")
     group.add_argument("--shard", metavar="I/N", help="the I-th of N parts")
 
 
@@ -30,6 +31,7 @@ def selection(options: dict[str, Any], **defaults: Any) -> Selection:
         where=tuple(options["where"]),
         state=options["state"] or defaults.get("state"),
         placement=options["placement"],
+        kind=options["kind"],
         shard=parse_shard(shard) if shard else None,
     )
 

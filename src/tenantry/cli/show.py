@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.catalog.models import LifecycleRecord
 from tenantry.catalog.registry import Entry, registry
+from tenantry.conf import conf
 from tenantry.exceptions import NotSupported, TenantNotFound
 from tenantry.isolation import isolations
 from tenantry.routing.absolute import absolute_url
@@ -54,6 +55,7 @@ def facts_of(tenant: Any) -> dict[str, Any]:
         facts["url"] = absolute_url(Entry(tenant))
     except NotSupported as error:
         facts["url"] = f"none: {error}"
+    facts["declared"] = tenant.key in conf.declared_tenants
     facts["isolation"] = isolation.name
     facts.update(isolation.describe(tenant.ref))
     facts["is there"] = isolation.exists(tenant.ref)

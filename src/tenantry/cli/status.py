@@ -8,6 +8,7 @@ from tenantry.catalog.models import LifecycleRecord
 from tenantry.cli import output
 from tenantry.cli.options import add_format, add_selection, selection
 from tenantry.fleet.plan import plan_fleet
+from tenantry.lifecycle.declared import missing
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,7 +24,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Print a row for each tenant that is not active or is behind, then the sums."""
-    tenants = selection(options, state="any").tenants()
+    chosen = selection(options, state="any")
+    tenants = chosen.tenants()
     plan = plan_fleet([tenant.ref for tenant in tenants])
     pending = {
         ref.key: str(len(group.migrations))
@@ -37,11 +39,23 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     found = [
         {
             "key": tenant.key,
+            "kind": tenant.kind,
             "state": tenant.state,
             "unfinished": unfinished.get(tenant.key, "-"),
             "migrations to apply": pending[tenant.key],
         }
         for tenant in tenants
+    ]
+    not_made = missing() if chosen.is_all else []
+    found += [
+        {
+            "key": declared.key,
+            "kind": declared.kind,
+            "state": "declared, not made",
+            "unfinished": "-",
+            "migrations to apply": "-",
+        }
+        for declared in not_made
     ]
     if options["format"] == "json":
         output.rows(command.stdout, found, "json")
@@ -53,5 +67,10 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     ]
     output.table(command.stdout, odd)
     command.stdout.write(
-        f"{len(found)} tenants, {len(found) - len(odd)} active and current."
+        f"{len(tenants)} tenants, {len(found) - len(odd)} active and current."
     )
+    if not_made:
+        command.stdout.write(
+            f"{len(not_made)} declared tenants are not made yet. Make them: "
+            "manage.py tenants create --declared"
+        )

@@ -44,7 +44,9 @@ def migrate_fleet(
         if group.is_done:
             continue
         if group.pool is not None:
-            steps += migrate_together(group, group.pool, fake=fake, jobs=jobs, watch=watch)
+            steps += migrate_together(
+                group, group.pool, fake=fake, jobs=jobs, watch=watch
+            )
             continue
         action = partial(migrate_tenant, group=group, fake=fake)
         steps += run(group.refs[:1], action, watch=watch)
@@ -98,8 +100,8 @@ def bring_up(pool: Pool, group: Group, *, fake: bool = False, jobs: int = 1) -> 
     if signals:
         send(emit_pre_migrate_signal, _first_apps(group))
     migrate_pool(pool, group.migrations, record=_record, fake=fake, jobs=jobs)
-    with pool.acting(pool.template):
-        _record_replaced(connections[pool.template.label], group)
+    with pool.acting(pool.template) as connection:
+        _record_replaced(connection, group)
     if signals:
         send(emit_post_migrate_signal, _last_apps(group))
     for ref in everybody[1:]:

@@ -1,17 +1,19 @@
 """What of a migration is done once, and what for each tenant, where tables are shared.
 
-Schema operations change the tables of all at once. `RunPython` works on rows. `RunSQL` may
-do either: its words tell which.
+Schema operations change the tables of all at once. `RunPython` works on rows. `RunSQL`
+may do either: its words tell which.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from django.db import router
+from django.db import router, transaction
 from django.db.migrations import RunPython, RunSQL, SeparateDatabaseAndState
 
 from tenantry.exceptions import NotSupported
@@ -21,178 +23,168 @@ if TYPE_CHECKING:
 
     from tenantry.fleet.plan import PlannedMigration
 
-DEFINES = re.compile(
-    r"\b(?:create|alter|drop|comment\s+on|grant|revoke|reindex|rename)\b", re.IGNORECASE
-)
+FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(\w+)", re.DOTALL)
+DEFINING = {"create", "alter", "drop", "comment", "grant", "revoke", "reindex"}
+ONCE = DEFINING | {"set", "reset", "lock", "analyze", "vacuum"}
+CODE = {"do", "call"}
+DEFINES = re.compile(rf"\b(?:{'|'.join(DEFINING)})\b", re.IGNORECASE)
 CHANGES = re.compile(
     r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b", re.IGNORECASE
 )
 REFUSED = re.compile(r"\btruncate\b", re.IGNORECASE)
-FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(\w+)", re.DOTALL)
-CODE = {"do", "call"}
-DEFINING = {"create", "alter", "drop", "comment", "grant", "revoke", "reindex"}
+ABOUT = 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A part of a migration: its effect, and whether each tenant needs it."""
+    """A part of a migration: its effect, and whether each tenant needs it.
+
+    *in_transaction* is whether it asks for one where its migration has none; *is_raw*
+    whether its statements are the project's own, which do not know the tenant's column.
+    """
 
     run: Callable[[Any], None]
-    each: bool
+    for_each: bool
+    in_transaction: bool = False
+    is_raw: bool = False
     about: str
-    atomic: bool = False
-    """Whether it is to have a transaction of its own in a migration that has none."""
-    raw: bool = False
-    """Whether its SQL is the project's own, so that tables it makes are not ours yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
     """Pieces that follow each other and are done together: once, or for each tenant."""
 
     number: int
     pieces: tuple[Piece, ...]
-    each: bool
+    for_each: bool
 
     @property
     def about(self) -> str:
         """What it does, in words."""
         return "; ".join(piece.about for piece in self.pieces)
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether statements of the project's own may have made tables."""
+        return any(piece.is_raw for piece in self.pieces)
+
+    def run(self, connection: Any, *, atomic: bool) -> None:
+        """Do the pieces on the connection, as the executor of Django does."""
+        with connection.schema_editor(atomic=atomic) as editor:
+            for piece in self.pieces:
+                alone = piece.in_transaction and not atomic
+                with transaction.atomic(connection.alias) if alone else nullcontext():
+                    piece.run(editor)
+
 
 def stretches(planned: PlannedMigration, editor: Any) -> list[Stretch]:
     """Return the migration's pieces, those that are done once together.
 
-    Each data operation is a stretch of its own: it may see what the last one did.
+    Each piece on rows is a stretch of its own: it may see what the last one did.
+    Raises `NotSupported` for SQL that would mix tenants' rows.
     """
-    found: list[tuple[tuple[int, bool], Piece]] = []
-    number = 0
-    for piece in pieces(planned, editor):
-        if piece.each or (found and found[-1][1].each):
-            number += 1
-        found.append(((number, piece.each), piece))
+    numbered: list[tuple[int, Piece]] = []
+    for piece in Cutter(planned, editor).pieces():
+        last = numbered[-1] if numbered else (0, piece)
+        apart = piece.for_each or last[1].for_each
+        numbered.append((last[0] + apart, piece))
     return [
-        Stretch(number, tuple(piece for _, piece in group), each)
-        for (number, each), group in groupby(found, key=lambda pair: pair[0])
+        Stretch(number=number, pieces=together, for_each=together[0].for_each)
+        for number, group in groupby(numbered, key=lambda pair: pair[0])
+        for together in [tuple(piece for _, piece in group)]
     ]
 
 
-def pieces(planned: PlannedMigration, editor: Any) -> Iterator[Piece]:
-    """Yield the pieces of a migration in the order in which they are done."""
-    label = planned.migration.app_label
-    order = reversed(planned.operations) if planned.backwards else planned.operations
-    for each in order:
-        before, after = each.before, each.after
-        if planned.backwards:
-            before, after = after, before
-        yield from _of(
-            each.operation, label, editor, _Way(before, after, planned.backwards)
-        )
+class Cutter:
+    """Cuts a planned migration into pieces."""
 
+    def __init__(self, planned: PlannedMigration, editor: Any) -> None:
+        self.planned = planned
+        self.label = planned.migration.app_label
+        self.editor = editor
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """From which state to which an operation leads, and whether that is backwards."""
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the pieces in the order in which they are done."""
+        steps = self.planned.operations
+        for each in reversed(steps) if self.planned.backwards else steps:
+            yield from self._of(each.operation, each.before, each.after)
 
-    start: Any
-    end: Any
-    backwards: bool
+    def _of(self, operation: Any, before: Any, after: Any) -> Iterator[Piece]:
+        if isinstance(operation, SeparateDatabaseAndState):
+            for inner in self._inner(operation, before):
+                yield from self._of(*inner)
+        elif isinstance(operation, RunSQL):
+            yield from self._of_sql(operation)
+        else:
+            yield Piece(
+                run=partial(self._by_django, (operation, before, after)),
+                for_each=isinstance(operation, RunPython),
+                in_transaction=bool(operation.atomic),
+                about=operation.describe(),
+            )
 
+    def _by_django(self, step: tuple[Any, Any, Any], /, editor: Any) -> None:
+        operation, before, after = step
+        if self.planned.backwards:
+            operation.database_backwards(self.label, editor, after, before)
+        else:
+            operation.database_forwards(self.label, editor, before, after)
 
-def _of(operation: Any, label: str, editor: Any, way: _Way) -> Iterator[Piece]:
-    if isinstance(operation, SeparateDatabaseAndState):
-        for inner, inner_way in _inner(operation, label, way):
-            yield from _of(inner, label, editor, inner_way)
-    elif isinstance(operation, RunSQL):
-        yield from _of_sql(operation, label, editor, backwards=way.backwards)
-    else:
-        yield Piece(
-            _by_django(operation, label, way),
-            each=isinstance(operation, RunPython),
-            about=operation.describe(),
-            atomic=bool(operation.atomic),
-            raw=isinstance(operation, RunPython),
-        )
+    def _inner(self, operation: Any, state: Any) -> list[tuple[Any, Any, Any]]:
+        """Return the database operations of one that has its state apart."""
+        steps = []
+        for each in operation.database_operations:
+            after = state.clone()
+            each.state_forwards(self.label, after)
+            steps.append((each, state, after))
+            state = after
+        return steps[::-1] if self.planned.backwards else steps
 
+    def _of_sql(self, operation: Any) -> Iterator[Piece]:
+        backwards = self.planned.backwards
+        given = operation.reverse_sql if backwards else operation.sql
+        if not given:
+            return
+        if isinstance(given, str):
+            given = self.editor.connection.ops.prepare_sql_script(given)
+        for statement in given:
+            sql, params = (statement, None) if isinstance(statement, str) else statement
+            yield Piece(
+                run=partial(self._by_sql, operation, (sql, params)),
+                for_each=is_for_each(sql),
+                is_raw=True,
+                about=" ".join(sql.split())[:ABOUT],
+            )
 
-def _by_django(operation: Any, label: str, way: _Way) -> Callable[[Any], None]:
-    def run(editor: Any) -> None:
-        act = (
-            operation.database_backwards
-            if way.backwards
-            else operation.database_forwards
-        )
-        act(label, editor, way.start, way.end)
-
-    return run
-
-
-def _inner(operation: Any, label: str, way: _Way) -> Iterator[tuple[Any, _Way]]:
-    """Yield the database operations of one that has its state apart, as Django does."""
-    state = way.end if way.backwards else way.start
-    steps = []
-    for each in operation.database_operations:
-        after = state.clone()
-        each.state_forwards(label, after)
-        steps.append((each, state, after))
-        state = after
-    for each, before, after in reversed(steps) if way.backwards else steps:
-        ends = (after, before) if way.backwards else (before, after)
-        yield each, _Way(*ends, way.backwards)
-
-
-def _of_sql(
-    operation: Any, label: str, editor: Any, *, backwards: bool
-) -> Iterator[Piece]:
-    given = operation.reverse_sql if backwards else operation.sql
-    if given is None or given == RunSQL.noop:
-        return
-    if isinstance(given, str):
-        given = editor.connection.ops.prepare_sql_script(given)
-    for statement in given:
-        sql, params = (statement, None) if isinstance(statement, str) else statement
-        each = for_each(sql)
-        yield Piece(
-            _by_sql(operation, label, sql, params),
-            each=each,
-            about=" ".join(str(sql).split())[:80],
-            atomic=each,
-            raw=True,
-        )
-
-
-def _by_sql(operation: Any, label: str, sql: Any, params: Any) -> Callable[[Any], None]:
-    def run(editor: Any) -> None:
+    def _by_sql(self, operation: Any, statement: Any, /, editor: Any) -> None:
         alias = editor.connection.alias
-        if router.allow_migrate(alias, label, **operation.hints):
+        if router.allow_migrate(alias, self.label, **operation.hints):
+            sql, params = statement
             editor.execute(sql, params=params)
 
-    return run
 
-
-def for_each(sql: str) -> bool:
+def is_for_each(sql: str) -> bool:
     """Whether a statement works on rows, so that it is run for each tenant.
 
-    Raises `NotSupported` for one that would work on all tenants' rows at once, or of
-    which the words do not tell.
+    Raises `NotSupported` for one that would work on all tenants' rows at once, and for
+    code that does both.
     """
+    shown = repr(" ".join(sql.split())[:ABOUT])
     if REFUSED.search(sql):
         msg = (
-            "RunSQL: TRUNCATE knows no row-level security, so it would remove all "
-            f"tenants' rows: {' '.join(sql.split())[:80]!r}. Use DELETE."
+            "TRUNCATE knows no row-level security: it would remove all tenants' rows. "
+            f"Use DELETE instead of {shown}."
         )
         raise NotSupported(msg)
     first = FIRST_WORD.match(sql)
     word = first[1].lower() if first else ""
-    if word in DEFINING:
-        return False
     if word not in CODE:
-        return word not in {"set", "reset", "lock", "analyze", "vacuum"}
-    defines, changes = DEFINES.search(sql), CHANGES.search(sql)
-    if defines and changes:
+        return word not in ONCE
+    defines = DEFINES.search(sql) is not None
+    if defines and CHANGES.search(sql):
         msg = (
-            "RunSQL: this code both changes tables, which is done once, and rows, which "
-            f"is done for each tenant: {' '.join(sql.split())[:80]!r}. Split it."
+            "This code changes tables, which is done once, and rows, which is done for "
+            f"each tenant; split it into two operations: {shown}."
         )
         raise NotSupported(msg)
     return not defines

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.db.migrations import operations as django_operations
 from django.db.migrations.exceptions import (
@@ -20,6 +21,7 @@ from django.db.migrations.exceptions import (
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
+from tenantry import history
 from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from tenantry.isolation.base import Applied
     from tenantry.types import TenantRef
 
-    Alike = tuple[Applied, Pool | None]
+    Alike = tuple[str, Applied, Pool | None]
 
 MigrationError = (InconsistentMigrationHistory, IrreversibleError)
 
@@ -124,7 +126,7 @@ class FleetPlan:
 def read_applied(
     refs: Iterable[TenantRef],
 ) -> tuple[dict[Alike, list[TenantRef]], dict[TenantRef, Exception]]:
-    """Return the tenants grouped by their applied migrations, and the unreadable.
+    """Return the tenants grouped by kind and what they applied, and the unreadable.
 
     Tenants that share their tables are a group of their own.
     """
@@ -139,8 +141,13 @@ def read_applied(
             pool = pool_of(isolation, ref.kind) if isolation.shares_tables else None
             if isinstance(found, Exception):
                 unreadable[ref] = found
+                continue
+            try:
+                own = history.of_kind(ref.kind, found)
+            except ImproperlyConfigured as error:  # the settings lack the kind
+                unreadable[ref] = error
             else:
-                groups[found, pool].append(ref)
+                groups[ref.kind, own, pool].append(ref)
     return groups, unreadable
 
 
@@ -154,7 +161,7 @@ def plan_fleet(
     """
     groups, unreadable = read_applied(refs)
     planned = []
-    for (recorded, pool), members in groups.items():
+    for (_, recorded, pool), members in groups.items():
         try:
             group = plan_group(members, recorded, targets)
             group.pool = pool
@@ -189,23 +196,31 @@ def plan_group(
 ) -> Group:
     """Return the work of tenants that recorded the same, as Django plans it for one.
 
+    They are of one kind; what is not of its apps is passed through, and is no work.
     Raises `InconsistentMigrationHistory` and `IrreversibleError` before anything is
     touched.
     """
+    kind = members[0].kind
     with override_tenant(members[0]):
         connection = connections[members[0].label]
         executor = MigrationExecutor(connection)
         executor.loader.check_consistent_history(connection)
         loader = executor.loader
         wanted = loader.graph.leaf_nodes() if targets is None else targets
-        steps = executor.migration_plan(wanted)
-        _rename_content_types(steps, members[0].label)
+        steps = executor.migration_plan(
+            [target for target in wanted if history.is_of_kind(kind, target[0])]
+        )
+        _rename_content_types(steps, members[0])
     backwards = bool(steps) and steps[0][1]
     names = {name for step, _ in steps for name in _records(step)}
     replaced = _replaced(loader, recorded - names if backwards else recorded | names)
     if not steps:
         return Group(members, [], replaced)
-    planned = _backwards(executor, steps) if backwards else _forwards(loader, steps)
+    own = {step for step, _ in steps if history.is_of_kind(kind, step.app_label)}
+    if backwards:
+        planned = _backwards(executor, [step for step, _ in steps if step in own])
+    else:
+        planned = _forwards(loader, steps, own)
     return Group(members, planned, replaced)
 
 
@@ -226,22 +241,22 @@ def _replaced(
     ]
 
 
-def _rename_content_types(steps: list[tuple[Migration, bool]], alias: str) -> None:
+def _rename_content_types(steps: list[tuple[Migration, bool]], ref: TenantRef) -> None:
     """Let a model's content type be renamed with it.
 
     Django puts that operation into the plan when `pre_migrate` is sent; here the
     operations are rendered before, once for all tenants.
     """
-    if conf.in_tenants("contenttypes"):
+    if "contenttypes" in conf.apps_of(ref.kind):
         from django.contrib.contenttypes.management import (  # noqa: PLC0415  (models)
             inject_rename_contenttypes_operations,
         )
 
-        inject_rename_contenttypes_operations(plan=steps, using=alias)
+        inject_rename_contenttypes_operations(plan=steps, using=ref.label)
 
 
 def _forwards(
-    loader: MigrationLoader, steps: list[tuple[Migration, bool]]
+    loader: MigrationLoader, steps: list[tuple[Migration, bool]], own: set[Migration]
 ) -> list[PlannedMigration]:
     nodes = loader.graph.nodes
     state = loader.project_state(
@@ -249,16 +264,18 @@ def _forwards(
     )
     planned = []
     for migration, _ in steps:
-        operations, state = _between(migration, state)
-        planned.append(PlannedMigration(migration, operations))
+        if migration in own:
+            operations, state = _between(migration, state)
+            planned.append(PlannedMigration(migration, operations))
+        else:
+            state = migration.mutate_state(state)
     return planned
 
 
 def _backwards(
-    executor: MigrationExecutor, steps: list[tuple[Migration, bool]]
+    executor: MigrationExecutor, doomed: list[Migration]
 ) -> list[PlannedMigration]:
     loader = executor.loader
-    doomed = [migration for migration, _ in steps]
     for migration in doomed:
         for operation in migration.operations:
             if not operation.reversible:

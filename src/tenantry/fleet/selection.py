@@ -16,7 +16,7 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import TenantNotFound, TenantryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 WILDCARDS = frozenset("*?[")
 
@@ -38,7 +38,13 @@ class Selection:
     where: tuple[str, ...] = ()
     state: str | None = None
     placement: str | None = None
+    kind: str | None = None
     shard: tuple[int, int] | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is given but a state."""
+        return self == Selection(state=self.state)
 
     def tenants(self) -> list[Any]:
         """Return the rows of these tenants, ordered by key.
@@ -60,14 +66,8 @@ class Selection:
             raise BadSelection(msg)
         if state != "any":
             rows = rows.filter(state=state)
-        if self.placement:
-            if self.placement not in conf.placements:
-                msg = (
-                    f"There is no placement {self.placement!r}; there are: "
-                    f"{', '.join(conf.placements)}."
-                )
-                raise BadSelection(msg)
-            rows = rows.filter(placement=self.placement)
+        rows = _with(rows, conf.placements, placement=self.placement)
+        rows = _with(rows, conf.kinds, kind=self.kind)
         for condition in self.where:
             name, equals, value = condition.partition("=")
             if not equals:
@@ -99,13 +99,28 @@ class Selection:
                     raise TenantNotFound(name)
                 msg = (
                     f"Tenant {name!r} is {entry.state}, in placement "
-                    f"{entry.ref.placement!r}: the other conditions leave it out. "
+                    f"{entry.ref.placement!r}, of kind {entry.ref.kind!r}: the other "
+                    "conditions leave it out. "
                     "Choose it with --state any."
                 )
                 raise BadSelection(msg)
 
     def _would_take(self, key: str) -> bool:
         return self._takes(key) and not self.where
+
+
+def _with(rows: Any, known: Collection[str], **wanted: str | None) -> Any:
+    """Return the rows with that value, one of those known, or all where none is given.
+
+    Raises `BadSelection`.
+    """
+    ((name, value),) = wanted.items()
+    if not value:
+        return rows
+    if value not in known:
+        msg = f"There is no {name} {value!r}; there are: {', '.join(known)}."
+        raise BadSelection(msg)
+    return rows.filter(**{name: value})
 
 
 def matches(key: str, patterns: Iterable[str]) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.exceptions import NotSupported
+from tenantry.kinds import DEFAULT_KIND
 from tenantry.types import TenantRef
 
 if TYPE_CHECKING:
@@ -27,10 +28,15 @@ Watch = Callable[[int], None]
 
 
 class Carried(NamedTuple):
-    """What each statement carries in front of it: SQL, of so many statements."""
+    """What each statement carries in front of it.
+
+    `sql` is so many statements, for a message that may hold several; `select` is one
+    statement that does the same, for where only one can be sent.
+    """
 
     sql: bytes
     statements: int
+    select: bytes = b""
 
 
 NOTHING = Carried(b"", 0)
@@ -45,6 +51,20 @@ class Template:
 
     token: str
     sql: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that `tenants doctor` found."""
+
+    level: Literal["ok", "warning", "error"]
+    """Whether it is as it should be, worth knowing, or unsafe until it is mended."""
+
+    name: str
+    """What was examined, in words with hyphens; the same for every outcome."""
+
+    text: str
+    next_step: str = ""
 
 
 class Isolation(ABC):
@@ -99,7 +119,9 @@ class Isolation(ABC):
         """Dotted path of the placement's database engine."""
         return str(self.settings.get("ENGINE", ""))
 
-    def ref(self, *, key: str, location: str = "", kind: str = "default") -> TenantRef:
+    def ref(
+        self, *, key: str, location: str = "", kind: str = DEFAULT_KIND
+    ) -> TenantRef:
         """Return the value of a tenant of this placement."""
         return TenantRef(
             key=key,
@@ -118,9 +140,10 @@ class Isolation(ABC):
         """Whether something is at the tenant's location, whole or not."""
         return self.exists(ref)
 
-    def template_ref(self, token: str) -> TenantRef:
-        """Return the value of the template, a tenant that no catalog knows."""
-        return self.ref(key=f"~{token}", location=self.template_location(token))
+    def template_ref(self, token: str, kind: str = DEFAULT_KIND) -> TenantRef:
+        """Return the value of the kind's template, a tenant that no catalog knows."""
+        location = self.template_location(token)
+        return self.ref(key=f"~{token}", location=location, kind=kind)
 
     def template_location(self, token: str) -> str:
         """Return where the template of that token is built."""
@@ -135,6 +158,13 @@ class Isolation(ABC):
         """Return the settings that travel with each statement of the tenant."""
         del ref
         return NOTHING
+
+    def findings(self) -> list[Finding]:
+        """Return what there is to say of the placement's databases as they are now.
+
+        Asked by `tenants doctor`, with no tenant active; may take some queries.
+        """
+        return []
 
     @abstractmethod
     def problems(self) -> list[Problem]:

@@ -1,7 +1,7 @@
 """Two roles for one database: one serves requests, the other owns and migrates tables.
 
-`DATABASES` has an alias for each. Inside `as_owner()` the alias that serves leads to the
-connection of the owner, which answers to the same name.
+`DATABASES` has an alias for each. Inside `as_owner()` the alias that serves leads to
+the connection of the owner, which answers to the same name.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from django.db import connections
 
 from tenantry.conf import Problem
 from tenantry.context import override_tenant
-from tenantry.isolation.base import Carried, Isolation
+from tenantry.isolation.base import Carried, Finding, Isolation
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import literal, quote
 
@@ -32,10 +32,17 @@ def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
     *rows_of* is the row tenant whose rows it may see; None where the database holds no
     rows of that sort.
     """
-    sql = f"SET LOCAL search_path TO {', '.join(map(quote, path))};\n"
-    if rows_of is None:
-        return Carried(sql.encode(), 1)
-    return Carried(f"{sql}SET LOCAL tenantry.tenant TO {literal(rows_of)};\n".encode(), 2)
+    names = ", ".join(map(quote, path))
+    sql = [f"SET LOCAL search_path TO {names};\n"]
+    # `SET LOCAL` warns in a pipeline, which PostgreSQL does not count as a transaction.
+    calls = [f"pg_catalog.set_config('search_path', {literal(names)}, true)"]
+    if rows_of is not None:
+        value = literal(rows_of)
+        sql.append(f"SET LOCAL tenantry.tenant TO {value};\n")
+        calls.append(f"pg_catalog.set_config('tenantry.tenant', {value}, true)")
+    return Carried(
+        "".join(sql).encode(), len(sql), f"SELECT {', '.join(calls)}".encode()
+    )
 
 
 def nobody(database: str) -> str | None:
@@ -98,13 +105,33 @@ class SharedConnectionIsolation(Isolation):
                 f"{BACKEND!r}.",
                 "Only that engine sends each statement with its tenant.",
             )
-        if self.settings.get("OPTIONS", {}).get("server_side_binding"):
-            yield Problem(
-                "E011",
-                f"{where}['OPTIONS'] asks for server_side_binding, by which a "
-                "statement cannot carry its tenant.",
-                "Remove server_side_binding: Django's default is to do without.",
+
+    def findings(self) -> list[Finding]:
+        """Say whether the session's own path leads to nothing but shared tables."""
+        path, role = self._execute(
+            "SELECT reset_val, current_user FROM pg_settings WHERE name = 'search_path'"
+        )[0]
+        names = [part.strip().strip('"') for part in path.split(",")]
+        there = self._execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s) ORDER BY nspname",
+            [[role if name == "$user" else name for name in names]],
+        )
+        known = {PUBLIC, "pg_catalog", *self.extra}
+        others = [name for (name,) in there if name not in known]
+        if not others:
+            text = "The session's own search_path leads to shared tables only."
+            return [Finding(level="ok", name="session-path", text=text)]
+        return [
+            Finding(
+                level="error",
+                name="session-path",
+                text=f"The session's own search_path, {path}, leads to the schema "
+                f"{', '.join(others)}: a statement that is sent without a tenant, such "
+                "as VACUUM, finds tables there.",
+                next_step="ALTER ROLE … SET search_path TO public, of the role or the "
+                "database; or add the schema to EXTRA_SCHEMAS, if tenants may see it.",
             )
+        ]
 
     def _execute(
         self,

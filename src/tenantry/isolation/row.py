@@ -1,9 +1,10 @@
 """All tenants in one set of tables, kept apart by PostgreSQL's row-level security.
 
-The database knows the tenant column, the models do not: `tenantry_key` is in each table,
-in front of every key and index, filled in by its default. The policy lets a statement see
-and write the rows of the tenant that it carries; one that carries none sees nothing.
-Two roles: `DATABASE` serves requests, `OPTIONS["OWNER_DATABASE"]` owns the tables.
+The database knows the tenant column, the models do not: `tenantry_key` is in each
+table, in front of every key and index, filled in by its default. The policy lets a
+statement see and write the rows of the tenant that it carries; one that carries none
+sees nothing. Two roles: `DATABASE` serves requests, `OPTIONS["OWNER_DATABASE"]` owns
+the tables.
 """
 
 from __future__ import annotations
@@ -15,9 +16,15 @@ from django.db import connections, transaction
 from tenantry.conf import Problem, conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import InvalidIdentifier, LifecycleError
-from tenantry.isolation.base import Applied, Template
+from tenantry.isolation.base import Applied, Finding, Template
+from tenantry.isolation.examination import examine
 from tenantry.isolation.handler import isolations
-from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, quote, validate_key
+from tenantry.isolation.identifiers import (
+    POSTGRESQL_MAX_BYTES,
+    literal,
+    quote,
+    validate_key,
+)
 from tenantry.isolation.owner import as_owner
 from tenantry.isolation.postgresql import (
     PUBLIC,
@@ -33,6 +40,7 @@ from tenantry.isolation.tables import (
     in_batches,
     tenant_tables,
 )
+from tenantry.kinds import DEFAULT_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +73,7 @@ class RowIsolation(SharedConnectionIsolation):
     def schema(self, kind: str) -> str:
         """Return the schema of the tables that tenants of the kind share."""
         base = str(self.options.get("SCHEMA", SCHEMA))
-        return base if kind == "default" else f"{base}_{kind}"
+        return base if kind == DEFAULT_KIND else f"{base}_{kind}"
 
     def home(self, ref: TenantRef) -> str:
         """Return the schema of the tables that it shares."""
@@ -85,7 +93,7 @@ class RowIsolation(SharedConnectionIsolation):
                     "W042",
                     f"OPTIONS of {where} has no OWNER_DATABASE: the role that serves "
                     "requests owns the tables, so it could lift their policies.",
-                    "Name an alias of DATABASES with another role on the same database.",
+                    "Name an alias of DATABASES: the same database, another role.",
                 )
             )
         else:
@@ -94,7 +102,7 @@ class RowIsolation(SharedConnectionIsolation):
             other is not self
             and isinstance(other, RowIsolation)
             and other.database == self.database
-            and other.schema("default") == self.schema("default")
+            and other.schema(DEFAULT_KIND) == self.schema(DEFAULT_KIND)
             for other in isolations.all()
         ):
             found.append(
@@ -117,7 +125,9 @@ class RowIsolation(SharedConnectionIsolation):
                 "which DATABASES does not have.",
                 f"There are: {', '.join(conf.databases)}.",
             )
-        elif [owner.get(n, "") for n in same] != [self.settings.get(n, "") for n in same]:
+        elif [owner.get(n, "") for n in same] != [
+            self.settings.get(n, "") for n in same
+        ]:
             yield Problem(
                 "E041",
                 f"OPTIONS['OWNER_DATABASE'] of {where} is {self.owner_database!r}, "
@@ -125,18 +135,41 @@ class RowIsolation(SharedConnectionIsolation):
                 "The two differ in USER and PASSWORD only: one database, two roles.",
             )
 
+    def findings(self) -> list[Finding]:
+        """Say whether roles, policies, keys and indexes are as they must be."""
+        found = super().findings()
+        serving = self._execute("SELECT current_user")[0][0]
+        with as_owner():
+            owner = self._execute("SELECT current_user")[0][0]
+            for schema in map(self.schema, conf.kinds):
+                if self._recorded(schema):
+                    found += examine(
+                        self._execute, schema=schema, serving=serving, owner=owner
+                    )
+        return found
+
+    def repair(self) -> None:
+        """Make tables and rights what they must be, where they are there."""
+        for kind in conf.kinds:
+            if self._recorded(self.schema(kind)):
+                self.prepare(kind)
+                self.harden(kind)
+                self.grant(kind)
+
     def location_for(self, key: str) -> str:
         """Return the key: it is what the rows are marked with."""
         validate_key(key)
-        schema = self.schema("default")
+        schema = self.schema(DEFAULT_KIND)
         if len(schema.encode()) > LONGEST_SCHEMA or schema in RESERVED:
-            raise InvalidIdentifier(schema, "it is too long, or tenantry has that schema")
+            raise InvalidIdentifier(
+                schema, "it is too long, or tenantry has that schema"
+            )
         return key
 
-    def template_ref(self, token: str) -> TenantRef:
+    def template_ref(self, token: str, kind: str = DEFAULT_KIND) -> TenantRef:
         """Return the template: a tenant whose rows are beside the others'."""
         del token  # there is one for all tenants that share the tables
-        return self.ref(key=TEMPLATE, location=TEMPLATE)
+        return self.ref(key=TEMPLATE, location=TEMPLATE, kind=kind)
 
     def tables(self, kind: str) -> list[Table]:
         """Return the tenant tables that tenants of the kind share."""
@@ -156,17 +189,18 @@ class RowIsolation(SharedConnectionIsolation):
             f"{quote(self.schema(ref.kind))}.{quote(table.name)}"
             for table in self.tables(ref.kind)
         ]
-        asked = " OR ".join(f"EXISTS (SELECT 1 FROM {name})" for name in names)  # noqa: S608
+        asked = " OR ".join(f"EXISTS (SELECT 1 FROM {name})" for name in names)
         return bool(names) and bool(self._execute(f"SELECT {asked}", tenant=ref)[0][0])
 
     def prepare(self, kind: str) -> None:
-        """Make, as the owner, the schemas and what protects tables; again at any time."""
-        with override_tenant(None), as_owner():
-            with transaction.atomic(using=self.database):
-                self._execute(statements("row")["support"])
-                self._execute(
-                    f"CREATE SCHEMA IF NOT EXISTS {quote(self.schema(kind))}"
-                )
+        """Make the schemas and what protects tables, as the owner; or do nothing."""
+        with (
+            override_tenant(None),
+            as_owner(),
+            transaction.atomic(using=self.database),
+        ):
+            self._execute(statements("row")["support"])
+            self._execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self.schema(kind))}")
 
     def grant(self, kind: str) -> None:
         """Let the serving role use the tables: those there, and those made later.
@@ -200,9 +234,9 @@ class RowIsolation(SharedConnectionIsolation):
         self._execute(f"{change} ALL ON SEQUENCES {to}")
 
     def harden(self, kind: str) -> None:
-        """Make every table of the kind a tenant table; does nothing to those that are."""
+        """Make every table of the kind a tenant table, those that are not yet."""
         with as_owner():
-            ref = self.template_ref("")
+            ref = self.template_ref("", kind)
             self._execute("CALL tenantry.harden(%s)", [self.schema(kind)], tenant=ref)
 
     def create_empty(self, ref: TenantRef) -> None:
@@ -213,14 +247,12 @@ class RowIsolation(SharedConnectionIsolation):
         self._execute(template.sql, tenant=ref)
 
     def capture(self, ref: TenantRef) -> Template | None:
-        """Return the template's rows as SQL, refused once the tables are migrated on."""
+        """Return the template's rows as SQL, for tables as they are now migrated."""
         schema = quote(self.schema(ref.kind))
         tables = self.tables(ref.kind)
-        number = self._execute(f"SELECT count(*) FROM {schema}.{RECORD}")[0][0]  # noqa: S608
-        sql = [
-            "SELECT tenantry.require_at_rest("
-            f"'{self.schema(ref.kind)}', {int(number)});"
-        ]
+        number = self._execute(f"SELECT count(*) FROM {schema}.{RECORD}")[0][0]
+        home = literal(self.schema(ref.kind))
+        sql = [f"SELECT tenantry.require_at_rest({home}, {int(number)});"]
         with as_owner():
             for circle in by_reference(tables):
                 sql += [self._inserts(schema, table, ref) for table in circle]
@@ -232,7 +264,7 @@ class RowIsolation(SharedConnectionIsolation):
         columns = ", ".join(map(quote, table.columns))
         values = ", ".join(f"quote_nullable({quote(c)}::text)" for c in table.columns)
         rows = self._execute(
-            f"SELECT '(' || concat_ws(', ', {values}) || ')' FROM {name}",  # noqa: S608
+            f"SELECT '(' || concat_ws(', ', {values}) || ')' FROM {name}",
             tenant=ref,
         )
         if not rows:
@@ -264,17 +296,20 @@ class RowIsolation(SharedConnectionIsolation):
             if not circle[0].refers_to_itself:
                 return
         names = [f"{quote(schema)}.{quote(table.name)}" for table in circle]
-        if number := self._count(ref, [f"DELETE FROM {name}" for name in names]):  # noqa: S608
+        if number := self._count(ref, [f"DELETE FROM {name}" for name in names]):
             yield number
 
     def _count(self, ref: TenantRef, sql: Sequence[str]) -> int:
         """Run the statements for the tenant in one transaction; return rows changed."""
         number = 0
-        with override_tenant(ref), transaction.atomic(using=ref.label):
-            with connections[ref.label].cursor() as cursor:
-                for each in sql:
-                    cursor.execute(each)
-                    number += cursor.rowcount
+        with (
+            override_tenant(ref),
+            transaction.atomic(using=ref.label),
+            connections[ref.label].cursor() as cursor,
+        ):
+            for each in sql:
+                cursor.execute(each)
+                number += cursor.rowcount
         return number
 
     def applied_migrations(
@@ -285,15 +320,15 @@ class RowIsolation(SharedConnectionIsolation):
         return {ref: found[ref.kind] or _nothing(ref) for ref in refs}
 
     def applied(self, kind: str) -> Applied:
-        """Return the migrations recorded for tenants of the kind; none, if no tables."""
+        """Return the migrations recorded for the kind; none where it has no tables."""
         schema = self.schema(kind)
         if not self._recorded(schema):
             return frozenset()
-        rows = self._execute(f"SELECT app, name FROM {quote(schema)}.{RECORD}")  # noqa: S608
+        rows = self._execute(f"SELECT app, name FROM {quote(schema)}.{RECORD}")
         return frozenset((app, name) for app, name in rows)
 
     def describe(self, ref: TenantRef) -> dict[str, str]:
-        """Return the database, the schema, and what the tenant's rows are marked with."""
+        """Return the database, the schema, and what marks the tenant's rows."""
         schema = self.schema(ref.kind)
         return {
             "database": str(self.settings.get("NAME")),

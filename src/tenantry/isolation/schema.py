@@ -159,7 +159,7 @@ class SchemaIsolation(SharedConnectionIsolation):
         applied: dict[TenantRef, set[tuple[str, str]]] = {ref: set() for ref in present}
         if present:
             union = " UNION ALL ".join(
-                f"SELECT {number}, app, name FROM "  # noqa: S608  (quoted names)
+                f"SELECT {number}, app, name FROM "
                 f"{quote(ref.location)}.django_migrations"
                 for number, ref in enumerate(present)
             )
@@ -192,9 +192,9 @@ class SchemaIsolation(SharedConnectionIsolation):
             self._execute(f"ALTER TABLE {PUBLIC}.{quote(table)} SET SCHEMA {schema}")
         source = f"{PUBLIC}.django_migrations"
         self._execute(f"CREATE TABLE {recorded} (LIKE {source} INCLUDING ALL)")
-        self._execute(f"INSERT INTO {recorded} SELECT * FROM {source}")  # noqa: S608
+        self._execute(f"INSERT INTO {recorded} SELECT * FROM {source}")
         self._execute(
-            f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {recorded}",  # noqa: S608
+            f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {recorded}",
             [recorded],
         )
 

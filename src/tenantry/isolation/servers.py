@@ -104,7 +104,7 @@ class MySQL(Server):
             source = f"{quote_mysql(template)}.{quote_mysql(name)}"
             cursor.execute(f"SHOW CREATE TABLE {source}")
             yield cursor.fetchone()[1]
-            yield f"INSERT INTO {quote_mysql(name)} SELECT * FROM {source}"  # noqa: S608
+            yield f"INSERT INTO {quote_mysql(name)} SELECT * FROM {source}"
 
     def is_occupied(self, location: str) -> bool:
         """Whether there is such a database, whole or not."""

@@ -160,11 +160,11 @@ class SQLite(Engine):
         with shared.cursor() as cursor:
             cursor.execute("PRAGMA defer_foreign_keys = ON")
             for table in tables:
-                cursor.execute(f"SELECT count(*) FROM {quote(table)}")  # noqa: S608
+                cursor.execute(f"SELECT count(*) FROM {quote(table)}")
                 if cursor.fetchone()[0] != counts[table]:
                     msg = f"Table {table} was not copied whole; nothing was removed."
                     raise NotSupported(msg)
-                cursor.execute(f"DELETE FROM {quote(table)}")  # noqa: S608
+                cursor.execute(f"DELETE FROM {quote(table)}")
             for table in tables:
                 if table not in halves:
                     cursor.execute(f"DROP TABLE {quote(table)}")
@@ -200,7 +200,7 @@ def _copy_tables(source: Path, target: Path, kept: set[str]) -> dict[str, int]:
             if table not in kept:
                 copied.execute(f"DROP TABLE {quote(table)}")
             else:
-                query = f"SELECT count(*) FROM {quote(table)}"  # noqa: S608
+                query = f"SELECT count(*) FROM {quote(table)}"
                 counts[table] = copied.execute(query).fetchone()[0]
         copied.commit()
         copied.execute("VACUUM")

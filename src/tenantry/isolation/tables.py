@@ -1,4 +1,4 @@
-"""The tables of row tenants, as PostgreSQL's catalogue has them, in order of reference."""
+"""The tables of row tenants, as PostgreSQL has them, in order of reference."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def in_batches(schema: str, circle: Sequence[Table], size: int) -> list[str]:
             for each in table.refers_to_itself
         )
         found.append(
-            f"DELETE FROM {name} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {name} t "  # noqa: S608
+            f"DELETE FROM {name} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {name} t "
             f"{'WHERE ' + leaves if leaves else ''} LIMIT {size}))"
         )
     return found

@@ -20,6 +20,7 @@ from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError, NotSupported
+from tenantry.history import is_foreign
 from tenantry.isolation import Isolation, isolations
 from tenantry.lifecycle import journal
 from tenantry.lifecycle.actions import ADOPT
@@ -72,11 +73,11 @@ def refuse_what_cannot_be(ref: TenantRef) -> None:
         )
         raise NotSupported(msg)
     why = None
-    if not is_single_tenant():
+    if not is_single_tenant(ref.kind):
         why = "no table of a tenant app is in the shared database"
     elif isolation.exists(ref):
         why = f"its location {ref.location!r} exists already"
-    elif referring := shared_rows_that_refer():
+    elif referring := shared_rows_that_refer(ref.kind):
         why = f"shared rows refer to what would move: {', '.join(referring)}"
     if why is not None:
         raise LifecycleError(
@@ -102,8 +103,9 @@ def record(tenant: Any, domains: Sequence[str]) -> None:
 def finish(tenant: Any) -> Any:
     """Move the tables, and make the tenant active, in one transaction."""
     ref, isolation = tenant.ref, isolations[tenant.placement]
-    tables = tables_to_adopt()
-    halves = [table for table in tables if table in tables_of(conf.both_apps)]
+    tables = tables_to_adopt(ref.kind)
+    shared = tables_of(conf.shared_apps)
+    halves = [table for table in tables if table in shared]
     try:
         with (
             journal.announced(type(tenant), ref.key, action=ADOPT, step="moved"),
@@ -112,8 +114,10 @@ def finish(tenant: Any) -> Any:
             tenant.state = State.ACTIVE
             tenant.save(update_fields=["state"])
             isolation.adopt(ref, tables, halves)
+            forget_what_is_not_here(ref)
+            forget_what_is_not_here(None)
             if halves and isolation.supports_transactional_ddl:
-                make_shared_halves()
+                make_shared_halves(conf.apps_of(ref.kind) & conf.shared_apps)
             journal.end(ref.key)
     except Exception:
         undo(tenant, isolation)
@@ -124,6 +128,7 @@ def finish(tenant: Any) -> Any:
 
 def undo(tenant: Any, isolation: Isolation) -> None:
     """Remove the record; the tables are where they were."""
+    close_connection(tenant.ref)
     isolation.destroy(tenant.ref)
     with transaction.atomic():
         tenant.state = State.DROPPING
@@ -132,60 +137,71 @@ def undo(tenant: Any, isolation: Isolation) -> None:
         journal.end(tenant.key)
 
 
-def tables_to_adopt() -> list[str]:
-    """Return the tables of tenant apps that are in the shared database."""
+def forget_what_is_not_here(ref: TenantRef | None) -> None:
+    """Remove the records of migrations whose tables are in the other place."""
+    with override_tenant(ref):
+        connection = connections[DEFAULT_DB_ALIAS]
+        records = MigrationRecorder(connection).migration_qs
+        apps_there = records.values_list("app", flat=True).distinct()
+        gone = [app for app in apps_there if is_foreign(connection, app)]
+        records.filter(app__in=gone).delete()
+
+
+def tables_to_adopt(kind: str) -> list[str]:
+    """Return the tables of the kind's apps that are in the shared database."""
     connection = connections[DEFAULT_DB_ALIAS]
     with connection.cursor() as cursor:
         there = set(connection.introspection.table_names(cursor))
-    return [table for table in tables_of(conf.tenant_apps) if table in there]
+    return [table for table in tables_of(conf.apps_of(kind)) if table in there]
 
 
-def is_single_tenant() -> bool:
+def is_single_tenant(kind: str) -> bool:
     """Whether there are tables to adopt.
 
     Those of apps in both lists alone, once there was a tenant, are the shared site's.
     """
-    tables = tables_to_adopt()
-    halves = tables_of(conf.both_apps)
+    tables = tables_to_adopt(kind)
+    halves = tables_of(conf.shared_apps)
     return any(table not in halves for table in tables) or (
         bool(tables) and not UsedKey.objects.exists()
     )
 
 
-def shared_rows_that_refer() -> list[str]:
+def shared_rows_that_refer(kind: str) -> list[str]:
     """Return the fields of shared models that refer to rows that would move."""
+    moving = conf.apps_of(kind)
     return [
         str(field)
         for config in apps.get_app_configs()
-        if config.label in conf.shared_apps and config.label not in conf.tenant_apps
+        if config.label in conf.shared_apps and config.label not in moving
         for model in config.get_models(include_auto_created=True)
         for field in model._meta.concrete_fields
         if field.is_relation
         and field.related_model is not None
-        and field.related_model._meta.app_label in conf.tenant_apps
+        and field.related_model._meta.app_label in moving
         and model._base_manager.exclude(**{field.name: None}).exists()
     ]
 
 
-def make_shared_halves() -> None:
+def make_shared_halves(moved: frozenset[str]) -> None:
     """Make the shared tables of apps in both lists anew: the old ones have moved.
 
     Their recorded migrations are run again; those of other apps only pass through the
     state.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    recorder = MigrationRecorder(connection)
-    applied = recorder.applied_migrations()
-    recorder.migration_qs.all().delete()
+    records = MigrationRecorder(connection).migration_qs
+    recorded = list(records.values_list("app", "name"))
+    records.all().delete()
     executor = MigrationExecutor(connection)
     state = ProjectState(real_apps=executor.loader.unmigrated_apps)
     _ = state.apps
     leaves = executor.loader.graph.leaf_nodes()
     for migration, _ in executor.migration_plan(leaves, clean_start=True):
-        if migration.app_label in conf.both_apps:
+        if migration.app_label in moved:
             with connection.schema_editor(atomic=migration.atomic) as editor:
                 state = migration.apply(state, editor)
         else:
             migration.mutate_state(state, preserve=False)
-    for app, name in applied:
-        recorder.migration_qs.create(app=app, name=name)
+    for app, name in recorded:
+        records.create(app=app, name=name)

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from tenantry.catalog.models import State, UsedKey
 from tenantry.catalog.registry import registry
+from tenantry.conf import conf
 from tenantry.connections import close_temporary, require_no_transaction
 from tenantry.context import override_tenant
 from tenantry.exceptions import KeyTaken, LifecycleError, LocationTaken
@@ -153,7 +154,7 @@ def activate(tenant: Any) -> None:
 def make_location(ref: TenantRef) -> None:
     """Make the tenant's schema, database or file, from the template if there is one."""
     isolation = isolations[ref.placement]
-    template = find_template(isolation)
+    template = find_template(isolation, ref.kind)
     if isolation.is_occupied(ref):
         raise LocationTaken(
             ref.key,
@@ -219,10 +220,12 @@ def resume(key: str) -> Any:
 def drop(tenant: Any) -> None:
     """Remove the tenant and all its data, for good; its key is never used again.
 
-    Raises `LifecycleBusy` while another process is at work on it, and `RuntimeError`
-    inside an atomic block. Died half-way, it is finished by another call.
+    Raises `LifecycleBusy` while another process is at work on it, `LifecycleError` for
+    a declared tenant, and `RuntimeError` inside an atomic block. Died half-way, it is
+    finished by another call.
     """
     require_no_transaction()
+    refuse_declared(tenant.key)
     with override_tenant(None):
         journal.take_over(tenant.key)
         with (
@@ -234,6 +237,17 @@ def drop(tenant: Any) -> None:
             journal.end(tenant.key)
             journal.begin(tenant.key, DROP, "marked")
         remove(tenant)
+
+
+def refuse_declared(key: str) -> None:
+    """Raise `LifecycleError` where the tenant is declared: it would come back."""
+    if key in conf.declared_tenants:
+        raise LifecycleError(
+            key,
+            "drop",
+            "it is declared in the settings",
+            next_step="Remove it from TENANTRY['DECLARED_TENANTS'] first.",
+        )
 
 
 def remove(tenant: Any) -> None:

@@ -1,6 +1,6 @@
 """The template of a placement: an empty migrated tenant that new ones are copied from.
 
-It is made once for each state of the project's migrations.
+It is made once for each kind and each state of the project's migrations.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from tenantry.exceptions import LifecycleError
 from tenantry.fleet.migrate import bring_up
 from tenantry.fleet.plan import plan_group
 from tenantry.fleet.pool import pool_of
+from tenantry.guards import sides
+from tenantry.history import of_kind
 from tenantry.isolation import Isolation, Template, isolations
 from tenantry.lifecycle import journal
 from tenantry.lifecycle.actions import TEMPLATE
@@ -37,33 +39,35 @@ _ready: dict[tuple[str, str], Template] = {}
 conf.on_change(_ready.clear)
 
 
-def template_digest(isolation: Isolation) -> str:
+def template_digest(isolation: Isolation, kind: str) -> str:
     """Return what the template depends on: apps, migrations, isolation and engine."""
-    leaves = sorted(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
-    facts = (isolation.name, isolation.engine, sorted(conf.tenant_apps), leaves)
+    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+    leaves = [name for name in graph.leaf_nodes() if not sides[kind][name[0]].elsewhere]
+    apps = sorted(conf.apps_of(kind))
+    facts = (isolation.name, isolation.engine, kind, apps, sorted(leaves))
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
-_digests: dict[str, str] = {}
+_digests: dict[tuple[str, str], str] = {}
 conf.on_change(_digests.clear)
 
 
-def find_template(isolation: Isolation) -> Template | None:
-    """Return the placement's template, made now if it is not there.
+def find_template(isolation: Isolation, kind: str) -> Template | None:
+    """Return the placement's template for the kind, made now if it is not there.
 
     None where it cannot be made here (no pg_dump): tenants are then migrated one by
     one, and the log says so.
     """
     alias = isolation.placement.alias
     with _lock:
-        if alias not in _digests:
-            _digests[alias] = template_digest(isolation)
-        digest = _digests[alias]
+        if (alias, kind) not in _digests:
+            _digests[alias, kind] = template_digest(isolation, kind)
+        digest = _digests[alias, kind]
         if (alias, digest) in _ready:
             return _ready[alias, digest]
         template = _stored(isolation, digest)
         if template is None and not _is_hidden(isolation):
-            template = _make(isolation, digest)
+            template = _make(isolation, kind, digest)
         if template is not None:
             _ready[alias, digest] = template
         return template
@@ -96,10 +100,10 @@ def _stored(isolation: Isolation, digest: str) -> Template | None:
     return None
 
 
-def _make(isolation: Isolation, digest: str) -> Template | None:
+def _make(isolation: Isolation, kind: str, digest: str) -> Template | None:
     if isolation.shares_tables:
-        return _make_in_tables(isolation, digest)
-    ref = isolation.template_ref(uuid.uuid4().hex[:16])
+        return _make_in_tables(isolation, kind, digest)
+    ref = isolation.template_ref(uuid.uuid4().hex[:16], kind)
     _refuse_left_overs(isolation, ref)
     _remove_unfinished()
     template = kept = None
@@ -115,7 +119,7 @@ def _make(isolation: Isolation, digest: str) -> Template | None:
                 isolation.placement.alias,
             )
             return None
-        kept = _store(isolation, digest, template)
+        kept = _store(isolation, kind, digest, template)
         return kept
     finally:
         if kept is None or kept is not template or kept.sql:
@@ -124,15 +128,16 @@ def _make(isolation: Isolation, digest: str) -> Template | None:
             journal.end(ref.key)
 
 
-def _make_in_tables(isolation: Isolation, digest: str) -> Template:
+def _make_in_tables(isolation: Isolation, kind: str, digest: str) -> Template:
     """Make the template among the rows of the tables that all tenants share.
 
     The tables are made, or migrated, where no tenant has rows in them yet. Raises
     `LifecycleError` where they are behind.
     """
-    pool = pool_of(isolation, "default")
+    pool = pool_of(isolation, kind)
     _refuse_left_overs(isolation, pool.template)
-    plan = plan_group([pool.template], pool.isolation.applied(pool.kind), None)
+    applied = of_kind(kind, pool.isolation.applied(kind))
+    plan = plan_group([pool.template], applied, None)
     if not plan.is_done:
         if pool.active():
             raise LifecycleError(
@@ -144,7 +149,7 @@ def _make_in_tables(isolation: Isolation, digest: str) -> Template:
         bring_up(pool, plan)
     template = isolation.capture(pool.template)
     assert template is not None  # noqa: S101  (for the type)
-    return _store(isolation, digest, template)
+    return _store(isolation, kind, digest, template)
 
 
 def _remove_unfinished() -> None:
@@ -154,7 +159,8 @@ def _remove_unfinished() -> None:
             if journal.is_gone(record):
                 token = record.key.removeprefix("~")
                 for isolation in isolations.all():
-                    isolation.destroy(isolation.template_ref(token))
+                    if not isolation.shares_tables:
+                        isolation.destroy(isolation.template_ref(token))
                 journal.end(record.key)
 
 
@@ -173,13 +179,19 @@ def _refuse_left_overs(isolation: Isolation, ref: TenantRef) -> None:
         )
 
 
-def _store(isolation: Isolation, digest: str, template: Template) -> Template:
+def _store(  # noqa: PLR0917  (a row's values)
+    isolation: Isolation, kind: str, digest: str, template: Template
+) -> Template:
     """Keep the template; of two made at once, the first stays and serves both."""
     alias = isolation.placement.alias
     try:
         with override_tenant(None), transaction.atomic():
             StoredTemplate.objects.create(
-                placement=alias, digest=digest, token=template.token, sql=template.sql
+                placement=alias,
+                kind=kind,
+                digest=digest,
+                token=template.token,
+                sql=template.sql,
             )
     except IntegrityError:
         stored = _stored(isolation, digest)

@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("placement", models.CharField(max_length=40)),
+                ("kind", models.CharField(default="default", max_length=20)),
                 ("digest", models.CharField(max_length=64)),
                 ("token", models.CharField(max_length=200)),
                 ("sql", models.TextField(blank=True)),

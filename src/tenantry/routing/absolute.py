@@ -49,9 +49,8 @@ def absolute_url(
         path = prefix + path_or_name
     else:
         with script_prefix(prefix + "/"):
-            path = reverse(
-                path_or_name, urlconf=conf.root_urlconf, args=args, kwargs=kwargs
-            )
+            urlconf = conf.urlconf_of(tenant.ref.kind)
+            path = reverse(path_or_name, urlconf=urlconf, args=args, kwargs=kwargs)
     port = conf.url_port
     if port and port != DEFAULT_PORTS.get(conf.scheme):
         host = f"{host}:{port}"

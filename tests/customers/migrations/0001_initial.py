@@ -58,7 +58,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "kind",
-                    models.CharField(default="default", editable=False, max_length=40),
+                    models.CharField(
+                        default="default",
+                        help_text="Its sort: which apps and URLs it has; permanent.",
+                        max_length=20,
+                        validators=[tenantry.catalog.validators.validate_kind],
+                    ),
                 ),
                 ("placement", models.CharField(default="default", max_length=40)),
                 ("location", models.CharField(editable=False, max_length=200)),

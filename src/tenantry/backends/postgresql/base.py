@@ -6,6 +6,7 @@ costs nothing and one connection per thread serves any number of tenants.
 
 from __future__ import annotations
 
+import secrets
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base as django_base
 
 from tenantry.backends.postgresql.alone import qualified
+from tenantry.backends.postgresql.binding import BoundCursor
 from tenantry.backends.postgresql.conflict import within_tenant
 from tenantry.backends.postgresql.creation import DatabaseCreation
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
@@ -55,8 +57,16 @@ class Cursor(CarryingCursor, django_base.Cursor):
     """The cursor of ordinary statements."""
 
 
+class ServerBindingCursor(BoundCursor, base.ServerBindingCursor):
+    """The cursor of ordinary statements, with OPTIONS["server_side_binding"]."""
+
+
 class ServerSideCursor(CarryingServerCursor, django_base.ServerSideCursor):
     """The named cursor of `QuerySet.iterator()`."""
+
+
+class BindingServerSideCursor(CarryingServerCursor, base.Database.ServerCursor):
+    """The named cursor, with OPTIONS["server_side_binding"]."""
 
 
 class DatabaseWrapper(django_base.DatabaseWrapper):
@@ -106,7 +116,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         return tenant is not None and isolations[tenant.placement].shares_tables
 
     @property
-    def SchemaEditorClass(self) -> Any:  # noqa: N802  (Django's name)
+    def SchemaEditorClass(self) -> Any:  # type: ignore[override]  # noqa: N802  (Django's)
         """The schema editor for the tables of the active tenant."""
         return RowSchemaEditor if self.shares_tables else DatabaseSchemaEditor
 
@@ -157,7 +167,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         return set()
 
     def holds_tenants(self, table: str) -> bool:
-        """Whether the table, named as in SQL, holds rows of the active tenant's sort."""
+        """Whether the table, named as in SQL, holds rows of row tenants."""
         known = self.own_schemas[0], table
         if known not in self.tenant_tables:
             # Past Django's cursor: nobody's list of queries is to show this one.
@@ -226,23 +236,20 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         with override_tenant(None), as_owner(False):  # noqa: FBT003
             yield
 
-    def get_connection_params(self) -> dict[str, Any]:
-        """Return Django's parameters, refusing what cannot carry a tenant."""
-        if self.settings_dict["OPTIONS"].get("server_side_binding"):
-            msg = (
-                f"DATABASES[{self.configured_alias!r}]['OPTIONS'] asks for "
-                "server_side_binding, by which a statement cannot carry its tenant. "
-                "Remove it: Django's default is to do without."
-            )
-            raise ImproperlyConfigured(msg)
-        return super().get_connection_params()
-
     def get_new_connection(self, conn_params: Any) -> Any:
         """Connect; raw psycopg cursors of the connection carry the tenant as well."""
         connection = super().get_new_connection(conn_params)
-        connection.cursor_factory = self._carrying(Cursor)
-        connection.server_cursor_factory = self._carrying(ServerSideCursor)
+        ordinary, named = self._cursor_classes
+        connection.cursor_factory = self._carrying(ordinary)
+        connection.server_cursor_factory = self._carrying(named)
         return connection
+
+    @cached_property
+    def _cursor_classes(self) -> tuple[Any, Any]:
+        """The classes of ordinary and of named cursors."""
+        if self.settings_dict["OPTIONS"].get("server_side_binding") is True:
+            return ServerBindingCursor, BindingServerSideCursor
+        return Cursor, ServerSideCursor
 
     def _carrying(self, factory: Any) -> Callable[..., Any]:
         def make(connection: Any, *args: Any, **kwargs: Any) -> Any:
@@ -254,13 +261,18 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         return make
 
     def create_cursor(self, name: str | None = None) -> Any:
-        """Create a cursor that carries the tenant active when it executes."""
+        """Create a cursor that carries the tenant active when it executes.
+
+        The name of a named one is unique. Django's is not, over processes: behind a
+        pooler a FETCH may land where another process has a cursor of the same name,
+        declared in another tenant.
+        """
         if name:
             held = self.connection.autocommit
+            name = f"{name}_{secrets.token_hex(6)}"
             cursor = self.connection.cursor(name, scrollable=False, withhold=held)
         else:
-            make: Any = Cursor
-            cursor = make(self.connection)
+            cursor = self._cursor_classes[0](self.connection)
             cursor.carry = self.carried
             cursor.adapt = self.adapt
         loader = self.connection.adapters.get_loader(

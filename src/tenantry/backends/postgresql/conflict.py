@@ -1,8 +1,8 @@
 """`ON CONFLICT (sku)` on a row tenant's table means: of the tenant's rows.
 
 The unique key there is `(tenantry_key, sku)`, which PostgreSQL wants named in full. The
-statement may be Django's or anybody's raw SQL: it is read token by token, so that nothing
-inside a text, a quoted name or a comment is taken for SQL.
+statement may be Django's or anybody's raw SQL: it is read token by token, so that
+nothing inside a text, a quoted name or a comment is taken for SQL.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ from django.db.backends.postgresql import creation
 
 from tenantry.isolation.owner import owners
 
+Base: Any = creation.DatabaseCreation  # django-stubs do not know all of it
 
-class DatabaseCreation(creation.DatabaseCreation):
+
+class DatabaseCreation(Base):  # type: ignore[misc]
     """Django's own, as the owner: the serving role may not make databases."""
 
     connection: Any

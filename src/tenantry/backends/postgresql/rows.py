@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DJANGO: Any = django_schema.DatabaseSchemaEditor
+Base: Any = DatabaseSchemaEditor  # django-stubs do not know all of it
 FIRST = f"({quote(KEY)}, %(columns)s)"
 COLUMN = f'{quote(KEY)} text COLLATE "C" NOT NULL DEFAULT tenantry.current_tenant()'
 KEYS = {"PRIMARY KEY": "pkey", "UNIQUE": "key"}
@@ -35,7 +36,7 @@ def with_tenant(template: str) -> str:
     return template.replace("(%(columns)s)", FIRST)
 
 
-class RowSchemaEditor(DatabaseSchemaEditor):
+class RowSchemaEditor(Base):  # type: ignore[misc]
     """Django's schema editor for tables of row tenants."""
 
     sql_create_table = DJANGO.sql_create_table.replace(
@@ -76,7 +77,7 @@ class RowSchemaEditor(DatabaseSchemaEditor):
         return (part for part in super()._iter_column_sql(*args) if part not in KEYS)
 
     def _add_keys(self, model: Any, fields: Any) -> None:
-        """Add the primary key and unique constraints of fields, as Django names them."""
+        """Add the primary key and unique constraints of fields, under their names."""
         table = model._meta.db_table
         for field in fields:
             if field.column is None or not (field.primary_key or field.unique):
@@ -149,10 +150,10 @@ class RowSchemaEditor(DatabaseSchemaEditor):
 
 
 def is_tenants(model: Any) -> bool:
-    """Whether the model's table holds tenants' rows: all here do but Django's record."""
+    """Whether the model's table holds tenants' rows: all do but Django's record."""
     label = model._meta.app_label
-    in_tenants, in_shared = guards.sides[label]
-    return label != "migrations" and (in_tenants or not in_shared)
+    side = guards.sides_now()[label]
+    return label != "migrations" and (side.tenants or not side.shared)
 
 
 def default_name(table: str, column: str, label: str) -> str:

@@ -4,12 +4,17 @@ In autocommit PostgreSQL runs the statements of one message as one transaction, 
 `SET LOCAL` in front ends with the statement. Inside a transaction it is sent in front
 of each statement as well: nothing is left on the server that could be remembered,
 forgotten by a rollback, or found by the next user of a pooled connection.
+
+A statement whose parameters the server binds is a message of its own; `binding.py`
+sends it and the setting as a pipeline. In a pipeline that the caller opened, the
+setting is queued in front of each statement.
 """
 
 from __future__ import annotations
 
 import re
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from psycopg import ClientCursor, errors, pq
@@ -53,8 +58,35 @@ class CarryingCursor:
 
     carry: Callable[[], Carried] | None = None
     adapt: Callable[[Any], Any] | None = None
-    _prefix = NOTHING
+    format: pq.Format
     is_told = False
+    _conn: Any
+    _pgconn: Any
+    _prefix = NOTHING
+
+    def _carried(self) -> Carried:
+        """Return what the next statement has to carry: nothing, where that was told."""
+        return NOTHING if self.carry is None or self.is_told else self.carry()
+
+    def _maybe_prepare_gen(self, query: Any, **kwargs: Any) -> Iterator[Any]:
+        if self._conn._pipeline:  # noqa: SLF001
+            self._queue_in_front(query.query)
+        yield from super()._maybe_prepare_gen(query, **kwargs)  # type: ignore[misc]
+
+    def _queue_in_front(self, text: bytes) -> None:
+        """Queue the settings in the caller's pipeline, in front of the statement.
+
+        Of any statement, as an earlier one in the pipeline may have told another
+        tenant; except in a transaction that has failed, which takes its end alone.
+        """
+        carried = self._carried()
+        failed = self._pgconn.transaction_status == pq.TransactionStatus.INERROR
+        if carried.statements and not (failed and AS_IT_IS.match(text)):
+            pipeline = self._conn._pipeline  # noqa: SLF001
+            pipeline.command_queue.append(
+                partial(self._pgconn.send_query_params, carried.select, None)
+            )
+            pipeline.result_queue.append(None)
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
         """Execute the query, as its tenant's tables need it."""
@@ -64,7 +96,7 @@ class CarryingCursor:
         return self
 
     def _execute_send(self, query: Any, **kwargs: Any) -> None:
-        prefix = NOTHING if self.carry is None or self.is_told else self.carry()
+        prefix = NOTHING if self._conn._pipeline else self._carried()  # noqa: SLF001
         text = query.query
         if prefix.statements and not text.startswith(ORDINARY):
             prefix = NOTHING if self._goes_alone(text) else prefix
@@ -72,14 +104,15 @@ class CarryingCursor:
         if not prefix.statements:
             super()._execute_send(query, **kwargs)  # type: ignore[misc]
             return
-        pipeline = self._conn._pipeline  # type: ignore[attr-defined]  # noqa: SLF001
-        if pipeline or kwargs.get("binary"):
+        if self._is_binary(kwargs.get("binary")):
             raise errors.NotSupportedError(
-                "In pipeline mode, and for binary results, a statement cannot carry "
-                "its tenant. Use an ordinary cursor of django.db.connection."
+                "Binary results need OPTIONS['server_side_binding'] = True."
             )
         self._query = query
-        self._pgconn.send_query(prefix.sql + text)  # type: ignore[attr-defined]
+        self._pgconn.send_query(prefix.sql + text)
+
+    def _is_binary(self, asked: bool | None) -> bool:  # noqa: FBT001
+        return bool(self.format) if asked is None else asked
 
     def _set_results(self, results: list[Any]) -> None:
         del results[: self._prefix.statements]
@@ -100,9 +133,8 @@ class CarryingCursor:
         Never within a healthy transaction: an earlier statement may have told it
         another tenant. Nor where more statements follow in the same message.
         """
-        status = self.connection.pgconn.transaction_status  # type: ignore[attr-defined]
         return (
-            status != pq.TransactionStatus.INTRANS
+            self._pgconn.transaction_status != pq.TransactionStatus.INTRANS
             and AS_IT_IS.match(text) is not None
             and ANOTHER_FOLLOWS.search(text) is None
         )
@@ -113,10 +145,13 @@ class CarryingCursor:
         params_seq: Iterable[Any],
         **kwargs: Any,
     ) -> None:
-        """Execute the query for each set of parameters, all in one transaction."""
+        """Execute the query for each set of parameters, all in one transaction.
+
+        In a pipeline of the caller's each of them carries its tenant.
+        """
         if self.adapt is not None:
             query = self.adapt(query)
-        with _told(self):
+        with nullcontext() if self._conn._pipeline else _told(self):  # noqa: SLF001
             super().executemany(query, params_seq, **kwargs)  # type: ignore[misc]
 
     @contextmanager
@@ -138,17 +173,35 @@ class CarryingServerCursor:
     """Mixin of a named cursor: declared in a transaction that was told its tenant.
 
     In autocommit the cursor is declared WITH HOLD, so its rows outlive that
-    transaction, and stay those of the tenant it was declared in.
+    transaction, and stay those of the tenant it was declared in. In a transaction the
+    query runs on at each FETCH, which is therefore told that tenant again.
     """
 
     carry: Callable[[], Carried] | None = None
     is_told = False
+    _conn: Any
+    _pgconn: Any
+    _declared = NOTHING
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
         """Declare the cursor for the query, in its tenant."""
+        self._declared = NOTHING if self.carry is None else self.carry()
         with _told(self):
             super().execute(query, params, **kwargs)  # type: ignore[misc]
         return self
+
+    def _fetch_gen(self, number: int | None) -> Iterator[Any]:
+        yield from self._tell_again_gen()
+        return (yield from super()._fetch_gen(number))  # type: ignore[misc]
+
+    def _scroll_gen(self, value: int, mode: str) -> Iterator[Any]:
+        yield from self._tell_again_gen()
+        yield from super()._scroll_gen(value, mode)  # type: ignore[misc]
+
+    def _tell_again_gen(self) -> Iterator[Any]:
+        running = self._pgconn.transaction_status == pq.TransactionStatus.INTRANS
+        if running and self._declared.statements:
+            yield from self._conn._exec_command(self._declared.select)  # noqa: SLF001
 
 
 @contextmanager
@@ -174,7 +227,9 @@ def _point_into_query(error: errors.Error, prefix: Carried) -> None:
     """Make the error's text and position those of the caller's statement."""
     if error.args and isinstance(error.args[0], str):
         text = FIRST_LINE.sub(
-            lambda found: f"LINE {max(int(found[1]) - prefix.statements, 1)}:", error.args[0], count=1
+            lambda found: f"LINE {max(int(found[1]) - prefix.statements, 1)}:",
+            error.args[0],
+            count=1,
         )
         error.args = (text, *error.args[1:])
     field = pq.DiagnosticField.STATEMENT_POSITION

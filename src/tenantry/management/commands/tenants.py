@@ -21,6 +21,7 @@ VERBS = (
     "migrate",
     "run",
     "status",
+    "doctor",
     "adopt",
     "drop",
 )
