@@ -1,8 +1,9 @@
 """Projects of third-party code with two tenants, whose ids are made to collide."""
 
+from tests import projects
 from tests.acceptance.browser import host
-from tests.projects import Project
 
+ISOLATIONS = projects.ISOLATIONS[:3]  # SQLite files, schemas, rows
 KEYS = ("acme", "globex")
 FIRST_ID = 1_000_000  # above what migrations made
 SEQUENCES = """
@@ -18,7 +19,7 @@ def other(key):
 
 def make(isolation, folder, module, *packages):
     """Return a project of the settings, with nothing in its database."""
-    made = Project(isolation, folder)
+    made = projects.Project(isolation, folder)
     made.module = module
     made.packages = packages
     made.warnings = "ignore"  # those of third-party code are its own affair

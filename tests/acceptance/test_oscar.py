@@ -8,15 +8,14 @@ import pytest
 
 from tests.acceptance import sites
 from tests.acceptance.browser import client, errors, host, send
-from tests.acceptance.sites import KEYS, other
-from tests.projects import TRANSACTIONAL
+from tests.acceptance.sites import ISOLATIONS, KEYS, other
 
 pytest.importorskip("oscar", reason="install the extra `acceptance`")
 SETTINGS = "tests.acceptance.oscar_project.settings"
 PRICES = {"acme": "16.00", "globex": "14.00"}
 
 
-@pytest.fixture(scope="module", params=TRANSACTIONAL)
+@pytest.fixture(scope="module", params=ISOLATIONS)
 def project(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oscar") / "p"
     made = sites.make(request.param, folder, SETTINGS)

@@ -4,14 +4,13 @@ import pytest
 
 from tests.acceptance import sites
 from tests.acceptance.browser import host
-from tests.acceptance.sites import KEYS, other
-from tests.projects import TRANSACTIONAL
+from tests.acceptance.sites import ISOLATIONS, KEYS, other
 
 pytest.importorskip("wagtail", reason="install the extra `acceptance`")
 SETTINGS = "tests.acceptance.wagtail_project.settings"
 
 
-@pytest.fixture(scope="module", params=TRANSACTIONAL)
+@pytest.fixture(scope="module", params=ISOLATIONS)
 def project(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wagtail") / "p"
     made = sites.make(request.param, folder, SETTINGS)
