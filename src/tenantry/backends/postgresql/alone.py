@@ -24,7 +24,7 @@ HEAD = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 NAMES = re.compile(rf"{NAME}(?:\s*[.,]\s*{NAME})*")
-BARE = re.compile(rf"(?<![\w$\".])(?<!\.\s){NAME}(?!\s*\.)")
+WHOLE = re.compile(rf"{NAME}(?P<more>\s*\.\s*{NAME})*")
 
 
 def qualified(text: str, schema: str) -> str:
@@ -36,5 +36,7 @@ def qualified(text: str, schema: str) -> str:
     names = head and NAMES.match(text, head.end())
     if not head or not names:
         return text
-    within = BARE.sub(lambda name: f"{quote(schema)}.{name[0]}", names[0])
+    within = WHOLE.sub(
+        lambda name: name[0] if name["more"] else f"{quote(schema)}.{name[0]}", names[0]
+    )
     return text[: names.start()] + within + text[names.end() :]

@@ -18,6 +18,7 @@ from tenantry.backends.postgresql.alone import qualified
 from tenantry.backends.postgresql.binding import BoundCursor
 from tenantry.backends.postgresql.conflict import within_tenant
 from tenantry.backends.postgresql.creation import DatabaseCreation
+from tenantry.backends.postgresql.extensions import for_everyone
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
 from tenantry.backends.postgresql.operations import DatabaseOperations
 from tenantry.backends.postgresql.rows import RowSchemaEditor
@@ -155,11 +156,25 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
 
     def adapt(self, query: Any) -> Any:
         """Return the statement as the tables of the active tenant need it."""
-        defines = isinstance(query, str) and not query.startswith(ORDINARY)
         if self.shares_tables:
             query = within_tenant(query, self)
-            query = as_ordinary(query, self) if defines else query
-        return qualified(query, self.own_schemas[0]) if defines and self.tenant else query
+        if not isinstance(query, str) or query.startswith(ORDINARY):
+            return query
+        return query if self.tenant is None else self._definition(query)
+
+    def _definition(self, sql: str) -> str:
+        """Return SQL that may define something, so that it does in the tenant's place."""
+        if self.shares_tables:
+            sql = as_ordinary(sql, self)
+        return for_everyone(qualified(sql, self.own_schemas[0]), self)
+
+    @property
+    def extension_schema(self) -> str:
+        """The schema that extensions are made in: all tenants' paths lead there."""
+        tenant = self.tenant
+        isolation = tenant and isolations[tenant.placement]
+        extra = cast("SharedConnectionIsolation", isolation).extra if tenant else ()
+        return next(iter(extra), PUBLIC)
 
     @cached_property
     def tenant_tables(self) -> set[tuple[str, str]]:
