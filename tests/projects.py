@@ -102,6 +102,7 @@ class Project:
     module = "tests.settings.project"
     warnings = "error"
     packages = ()  # folders of packages that come before those installed
+    variables = {}  # what else is in the environment of processes
 
     def __init__(self, isolation, folder, *, copy_of=None, **settings):
         self.isolation = isolation
@@ -264,6 +265,7 @@ class Project:
         """Return the environment of the project's processes."""
         return {
             **os.environ,
+            **self.variables,
             "DJANGO_SETTINGS_MODULE": self.module,
             "TENANTRY_TEST_PROJECT": json.dumps(self.settings),
             "PYTHONPATH": os.pathsep.join(

@@ -1,8 +1,14 @@
 """Projects of third-party code with two tenants, whose ids are made to collide."""
 
+import sys
+from pathlib import Path
+
+import pytest
+
 from tests import projects
 from tests.acceptance.browser import host
 
+HERE = Path(__file__).parent
 ISOLATIONS = projects.ISOLATIONS[:3]  # SQLite files, schemas, rows
 KEYS = ("acme", "globex")
 FIRST_ID = 1_000_000  # above what migrations made
@@ -15,6 +21,14 @@ SEQUENCES = """
 def other(key):
     """Return the other tenant's key."""
     return KEYS[1 - KEYS.index(key)]
+
+
+def packages(name):
+    """Return the folder of a project's own packages; skip the tests without it."""
+    folder = Path(sys.prefix) / "apart" / name
+    if not (folder / ".made").exists():
+        pytest.skip(f"`make {folder}/.made` installs tests/acceptance/packages/{name}.txt")
+    return folder
 
 
 def make(isolation, folder, module, *packages):
@@ -48,3 +62,12 @@ def fill(project, function):
                 project.execute(sql, project.name)
         filled[key] = project.call(function, key)
     return filled
+
+
+def shared_tables():
+    """Return the tables of the shared database that are not the catalog's."""
+    from django.db import connection
+
+    kept = ("tenantry_", "customers_", "django_migrations")
+    names = connection.introspection.table_names()
+    return [name for name in names if not name.startswith(kept)]

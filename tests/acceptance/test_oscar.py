@@ -390,13 +390,4 @@ def test_the_fleet_is_current(project):
 
 
 def test_nothing_of_oscar_is_shared(project):
-    assert project.call(shared_tables) == []
-
-
-def shared_tables():
-    """Return Oscar's tables that are in the shared database."""
-    from django.db import connection
-
-    names = connection.introspection.table_names()
-    kept = ("tenantry_", "customers_", "django_migrations")
-    return [name for name in names if not name.startswith(kept)]
+    assert project.call(sites.shared_tables) == []
