@@ -6,10 +6,11 @@ from django.conf import settings
 from tests.world import World, two_tenants
 
 ISOLATION = settings.TENANTRY["PLACEMENTS"]["default"]["BACKEND"].rpartition(".")[2]
+SHARES_CONNECTION = ISOLATION in {"SchemaIsolation", "RowIsolation"}
 OPTIONS = settings.DATABASES["default"].get("OPTIONS", {})
 
 collect_ignore = []
-if ISOLATION in {"SchemaIsolation", "RowIsolation"}:
+if SHARES_CONNECTION:
     collect_ignore += ["test_open_databases.py"]
 else:
     collect_ignore += ["test_statements.py", "test_pipelines.py"]
