@@ -353,7 +353,9 @@ def viewed(key, product, category):
 
 
 def test_a_session_of_one_is_worthless_in_the_other(project):
-    assert project.call(dashboard_with, "acme", project.filled["acme"]["session"]) == 200
+    assert (
+        project.call(dashboard_with, "acme", project.filled["acme"]["session"]) == 200
+    )
     assert (
         project.call(dashboard_with, "globex", project.filled["acme"]["session"]) == 302
     )
