@@ -21,6 +21,7 @@ from tenantry.backends.postgresql.creation import DatabaseCreation
 from tenantry.backends.postgresql.extensions import for_everyone
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
 from tenantry.backends.postgresql.operations import DatabaseOperations
+from tenantry.backends.postgresql.queues import asked_once
 from tenantry.backends.postgresql.rows import RowSchemaEditor
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
@@ -157,7 +158,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
     def adapt(self, query: Any) -> Any:
         """Return the statement as the tables of the active tenant need it."""
         if self.shares_tables:
-            query = within_tenant(query, self)
+            query = asked_once(within_tenant(query, self), self)
         if not isinstance(query, str) or query.startswith(ORDINARY):
             return query
         return query if self.tenant is None else self._definition(query)
