@@ -1,4 +1,4 @@
-"""A project with three kinds, two declared tenants, and every placement side by side."""
+"""A project with three kinds, two declared tenants, and placements of every sort."""
 
 import pytest
 
@@ -34,7 +34,7 @@ from django.db import models
 class Gadget(models.Model):
     name = models.CharField(max_length=20)
     user_id = models.IntegerField(null=True)
-    notes = GenericRelation("shop.Note")
+    notes = GenericRelation("shop.Note", related_query_name="gadgets")
 """
 INITIAL = """
 from django.db import migrations, models
@@ -128,6 +128,7 @@ class Mixed(Project):
 
     def create_database(self, copy_of):
         """Make the shared database, owned by the role that all is done by."""
+        assert copy_of is None, "the tenants' databases and files are not copied"
         owner = servers.postgres_roles()["owner"]["USER"]
         self.execute(f"CREATE DATABASE {self.name} OWNER {owner}")
 

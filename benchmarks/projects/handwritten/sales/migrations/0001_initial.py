@@ -6,27 +6,42 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Sale',
+            name="Sale",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('customer', models.CharField(max_length=60)),
-                ('sold_on', models.DateField()),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=10)),
-                ('note', models.TextField()),
-                ('facts', models.JSONField()),
-                ('words', django.contrib.postgres.search.SearchVectorField()),
-                ('tenant_key', models.TextField(db_collation='C')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("customer", models.CharField(max_length=60)),
+                ("sold_on", models.DateField()),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=10)),
+                ("note", models.TextField()),
+                ("facts", models.JSONField()),
+                ("words", django.contrib.postgres.search.SearchVectorField()),
+                ("tenant_key", models.TextField(db_collation="C")),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant_key', 'id'], name='sale_id'), models.Index(fields=['tenant_key', 'customer'], name='sale_customer'), models.Index(fields=['tenant_key', 'customer'], name='sale_customer_like', opclasses=['text_ops', 'varchar_pattern_ops']), models.Index(fields=['tenant_key', 'sold_on'], name='sale_sold_on'), django.contrib.postgres.indexes.GinIndex(fields=['facts'], name='sale_facts'), django.contrib.postgres.indexes.GinIndex(fields=['words'], name='sale_words')],
+                "indexes": [
+                    models.Index(fields=["tenant_key", "id"], name="sale_id"),
+                    models.Index(
+                        fields=["tenant_key", "customer"], name="sale_customer"
+                    ),
+                    models.Index(
+                        fields=["tenant_key", "customer"],
+                        name="sale_customer_like",
+                        opclasses=["text_ops", "varchar_pattern_ops"],
+                    ),
+                    models.Index(fields=["tenant_key", "sold_on"], name="sale_sold_on"),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["facts"], name="sale_facts"
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["words"], name="sale_words"
+                    ),
+                ],
             },
         ),
     ]

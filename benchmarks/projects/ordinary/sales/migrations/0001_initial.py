@@ -6,26 +6,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Sale',
+            name="Sale",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('customer', models.CharField(db_index=True, max_length=60)),
-                ('sold_on', models.DateField(db_index=True)),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=10)),
-                ('note', models.TextField()),
-                ('facts', models.JSONField()),
-                ('words', django.contrib.postgres.search.SearchVectorField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("customer", models.CharField(db_index=True, max_length=60)),
+                ("sold_on", models.DateField(db_index=True)),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=10)),
+                ("note", models.TextField()),
+                ("facts", models.JSONField()),
+                ("words", django.contrib.postgres.search.SearchVectorField()),
             ],
             options={
-                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['facts'], name='sale_facts'), django.contrib.postgres.indexes.GinIndex(fields=['words'], name='sale_words')],
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["facts"], name="sale_facts"
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["words"], name="sale_words"
+                    ),
+                ],
             },
         ),
     ]
