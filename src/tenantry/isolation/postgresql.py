@@ -24,6 +24,7 @@ BACKEND = "tenantry.backends.postgresql"
 RESERVED = {PUBLIC, SHARED_SCHEMA, "information_schema", "tenantry"}
 NOBODY = ""
 MOST = 10_000
+RECORD = "django_migrations"
 
 
 def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
@@ -84,12 +85,12 @@ class SharedConnectionIsolation(Isolation):
 
     def carried(self, ref: TenantRef) -> Carried:
         """Return the settings that travel with each statement of the tenant."""
-        found = self._carried.get((ref.location, ref.kind))
+        found = self._carried.get((ref.key, ref.kind))
         if found is None:
             found = carried(self.path(ref), self.rows_of(ref))
             if len(self._carried) >= MOST:
                 self._carried.clear()
-            self._carried[ref.location, ref.kind] = found
+            self._carried[ref.key, ref.kind] = found
         return found
 
     def problems(self) -> list[Problem]:
@@ -108,11 +109,11 @@ class SharedConnectionIsolation(Isolation):
 
     def findings(self) -> list[Finding]:
         """Say whether the session's own path leads to nothing but shared tables."""
-        path, role = self._execute(
+        path, role = self.execute(
             "SELECT reset_val, current_user FROM pg_settings WHERE name = 'search_path'"
         )[0]
         names = [part.strip().strip('"') for part in path.split(",")]
-        there = self._execute(
+        there = self.execute(
             "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s) ORDER BY nspname",
             [[role if name == "$user" else name for name in names]],
         )
@@ -133,7 +134,7 @@ class SharedConnectionIsolation(Isolation):
             )
         ]
 
-    def _execute(
+    def execute(
         self,
         sql: str,
         params: Sequence[Any] | None = None,
@@ -152,4 +153,17 @@ class SharedConnectionIsolation(Isolation):
             "SELECT tablename FROM pg_tables "
             "WHERE schemaname = %s AND tablename = ANY(%s)"
         )
-        return sorted(row[0] for row in self._execute(sql, [PUBLIC, list(tables)]))
+        return sorted(row[0] for row in self.execute(sql, [PUBLIC, list(tables)]))
+
+    def move(self, tables: Sequence[str], schema: str) -> None:
+        """Move tables of `public` into the schema, with what is recorded of them."""
+        home, source = quote(schema), f"{PUBLIC}.{RECORD}"
+        recorded = f"{home}.{RECORD}"
+        for table in tables:
+            self.execute(f"ALTER TABLE {PUBLIC}.{quote(table)} SET SCHEMA {home}")
+        self.execute(f"CREATE TABLE {recorded} (LIKE {source} INCLUDING ALL)")
+        self.execute(f"INSERT INTO {recorded} SELECT * FROM {source}")
+        self.execute(
+            f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {recorded}",
+            [recorded],
+        )

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 KEY = "tenantry_key"
-RECORD = "django_migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,11 @@ class Table:
     name: str
     columns: tuple[str, ...]
     references: tuple[Reference, ...]
+
+    @property
+    def column_list(self) -> str:
+        """The columns that can be written, as SQL lists them."""
+        return ", ".join(map(quote, self.columns))
 
     @property
     def refers_to_itself(self) -> list[Reference]:
