@@ -80,13 +80,23 @@ def _applied_elsewhere(
     waiting = set()
     for name in TopologicalSorter(parents).static_order():
         if not is_other(name[0]):
-            if name not in own and not loader.all_replaced_applied(name, own):
+            if not _is_applied(loader, name, own):
                 waiting.add(name)
         elif waiting.isdisjoint(parents[name]):
             for each in _with_replaced(loader, name):
                 yield each, loader.graph.nodes[name]
         else:
             waiting.add(name)
+
+
+def _is_applied(loader: MigrationLoader, name: Name, own: dict[Name, Any]) -> bool:
+    """Whether the migration, or all that it replaces, is among the own records."""
+    if name in own:
+        return True
+    if name not in loader.replacements:
+        return False
+    replaced = loader.replacements[name].replaces
+    return all(_is_applied(loader, each, own) for each in replaced)
 
 
 def _with_replaced(loader: MigrationLoader, name: Name) -> Iterator[Name]:
