@@ -29,6 +29,9 @@ JOBS ?=
 PORT ?= 8000
 
 BIN := $(VENV)/bin
+# Third-party projects of the acceptance tests that need packages of their own.
+APART = $(patsubst tests/acceptance/packages/%.txt,$(VENV)/apart/%/.made,\
+	$(wildcard tests/acceptance/packages/*.txt))
 # A named requirement is upgraded, so that an older Django doesn't stay behind in VENV.
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade
 DJANGO_WANTED = '$(or $(DJANGO),Django>=5.2)'
@@ -43,10 +46,10 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m tenantry.demo --tenants $(TENANTS) --isolation $(ISOLATION) \
 		--port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: $(VENV)/.test mysql-driver
+test: $(VENV)/.test $(APART) mysql-driver
 	$(BIN)/python -m pytest $(ARGS)
 
-prove: $(VENV)/.test mysql-driver
+prove: $(VENV)/.test $(APART) mysql-driver
 	TENANTRY_PROVE=1 $(BIN)/python -m pytest $(ARGS)
 
 django-tests: $(VENV)/.test
@@ -98,6 +101,13 @@ $(VENV)/.lint: $(NEEDS)
 $(VENV)/.bench: $(NEEDS) $(wildcard benchmarks/requirements.txt)
 	$(PIP_INSTALL) -e '.[postgres]' $(DJANGO_WANTED) \
 		$(addprefix -r ,$(wildcard benchmarks/requirements.txt))
+	@touch $@
+
+# Their folders come before the environment's own packages (tests/acceptance/sites.py).
+$(VENV)/apart/%/.made: tests/acceptance/packages/%.txt $(VENV)/.made
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+		--target $(@D) -r $<
 	@touch $@
 
 # mysqlclient has no wheels. Where it can't be built the tests run without it, and

@@ -80,7 +80,7 @@ def _applied_elsewhere(
     waiting = set()
     for name in TopologicalSorter(parents).static_order():
         if not is_other(name[0]):
-            if not _is_applied(loader, name, own):
+            if name not in own and not _is_replaced(loader, name, own):
                 waiting.add(name)
         elif waiting.isdisjoint(parents[name]):
             for each in _with_replaced(loader, name):
@@ -89,14 +89,13 @@ def _applied_elsewhere(
             waiting.add(name)
 
 
-def _is_applied(loader: MigrationLoader, name: Name, own: dict[Name, Any]) -> bool:
-    """Whether the migration, or all that it replaces, is among the own records."""
-    if name in own:
-        return True
-    if name not in loader.replacements:
-        return False
-    replaced = loader.replacements[name].replaces
-    return all(_is_applied(loader, each, own) for each in replaced)
+def _is_replaced(loader: MigrationLoader, name: Name, applied: dict[Name, Any]) -> bool:
+    """Whether all is applied that the migration stands in for, as Django 6.0 asks."""
+    replacing = loader.replacements.get(name)
+    return replacing is not None and all(
+        each in applied or _is_replaced(loader, each, applied)
+        for each in replacing.replaces
+    )
 
 
 def _with_replaced(loader: MigrationLoader, name: Name) -> Iterator[Name]:

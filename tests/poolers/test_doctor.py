@@ -8,7 +8,6 @@ import pytest
 from tests.poolers import load
 from tests.poolers.bouncer import pgbouncer
 from tests.poolers.conftest import served
-from tests.projects import SQLITE, Project
 
 pytestmark = [
     pytest.mark.postgres,
@@ -135,13 +134,3 @@ def test_in_words(project):
 def test_the_placements(examine):
     found, status = examine({})
     assert (found["session-path"]["level"], status) == ("ok", 0)
-
-
-def test_another_engine(tmp_path, project):
-    project = Project(SQLITE, tmp_path / "p")
-    try:
-        said = project.manage("tenants", "doctor", "--pooler").ok().out
-        assert "SQLite" in said
-        assert "Nothing to say" in project.manage("tenants", "doctor").ok().out
-    finally:
-        project.close()

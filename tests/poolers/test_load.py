@@ -10,8 +10,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.pgbouncer]
 
 WORKERS = 8
 MANY = 100_000 if PROVE else 2_000
-SOME = 20_000 if PROVE else 500
-FEW = 400
+SOME = 20_000 if PROVE else 320
+FEW = 320
 # How a project's DATABASES entry asks for its parameters to be bound.
 BINDINGS = {"client": {}, "server": {"server_side_binding": True}}
 # Behind a pooler that gives servers to clients, and with a pool in the process, a

@@ -160,6 +160,29 @@ BEGIN
     LOOP
         CALL tenantry.protect(found.here);
     END LOOP;
+    CALL tenantry.protect_views(home);
+END $$;
+
+-- Lets each view of a schema see what whom it is asked by may see, and not its owner (that
+-- is so before PostgreSQL 15). Refuses materialized views: they keep one tenant's rows.
+CREATE OR REPLACE PROCEDURE tenantry.protect_views(home text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT c.oid::regclass AS here, c.relkind FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = to_regnamespace(quote_ident(home))
+            AND (c.relkind = 'm' OR c.relkind = 'v'
+                AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false))
+    LOOP
+        IF found.relkind = 'm' THEN
+            RAISE EXCEPTION 'The materialized view % would show one tenant''s rows to all.', found.here
+                USING HINT = 'Create it by a statement of its own, which makes it an ordinary view.';
+        ELSIF current_setting('server_version_num')::integer >= 150000 THEN
+            EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', found.here);
+        END IF;
+    END LOOP;
 END $$;
 
 -- The tables of a schema that hold tenants' rows: all but Django's record of migrations.
@@ -171,6 +194,27 @@ LANGUAGE sql STABLE AS $$
         AND c.relkind IN ('r', 'p') AND NOT c.relispartition
         AND c.relname <> 'django_migrations'
 $$;
+
+-- Whether the tenant in force has rows in a tenant table of the schema.
+CREATE OR REPLACE FUNCTION tenantry.is_occupied(home text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    target regclass;
+    found boolean;
+BEGIN
+    FOR target IN
+        SELECT attrelid FROM pg_catalog.pg_attribute
+        WHERE attrelid = ANY (tenantry.tables(home)) AND attname = 'tenantry_key'
+            AND NOT attisdropped
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE tenantry_key = $1)', target)
+            INTO found USING tenantry.current_tenant();
+        IF found THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END $$;
 
 -- Whether the column of that number is the tenant's.
 CREATE OR REPLACE FUNCTION tenantry.is_first(target oid, number smallint) RETURNS boolean
