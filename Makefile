@@ -3,12 +3,14 @@
 #   make demo     a project with a thousand tenants, served at http://localhost:8000
 #   make test     the tests; services that are missing are named, with what starts them
 #   make prove    the same with every count at its full size
+#   make django-tests  Django's own suite, on our engine and on Django's (an hour or so)
 #   make lint     ruff, mypy, import-linter
 #   make bench    the benchmarks
 #   make clean    remove all that the others made
 #
 # Variables: PYTHON, VENV, DJANGO ("Django~=5.2.0"), ARGS (for pytest);
-# demo: TENANTS, ISOLATION (database, schema), SERVE (0: only make it), PORT.
+# django-tests: SUITES ("basic queries"), MODES ("shared schema"), JOBS;
+# demo: TENANTS, ISOLATION (database, schema, row), SERVE (0: only make it), PORT.
 
 PYTHONS := python3 python3.15 python3.14 python3.13 python3.12 python3.11 python
 PYTHON ?= $(or $(shell for p in $(PYTHONS); do \
@@ -21,15 +23,21 @@ ARGS ?=
 TENANTS ?= 1000
 ISOLATION ?= database
 SERVE ?= 1
+SUITES ?=
+MODES ?=
+JOBS ?=
 PORT ?= 8000
 
 BIN := $(VENV)/bin
+# Third-party projects of the acceptance tests that need packages of their own.
+APART = $(patsubst tests/acceptance/packages/%.txt,$(VENV)/apart/%/.made,\
+	$(wildcard tests/acceptance/packages/*.txt))
 # A named requirement is upgraded, so that an older Django doesn't stay behind in VENV.
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade
 DJANGO_WANTED = '$(or $(DJANGO),Django>=5.2)'
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test prove lint bench clean mysql-driver FORCE
+.PHONY: help demo test prove django-tests lint bench clean mysql-driver FORCE
 
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
@@ -38,11 +46,15 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m tenantry.demo --tenants $(TENANTS) --isolation $(ISOLATION) \
 		--port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: $(VENV)/.test mysql-driver
+test: $(VENV)/.test $(APART) mysql-driver
 	$(BIN)/python -m pytest $(ARGS)
 
-prove: $(VENV)/.test mysql-driver
+prove: $(VENV)/.test $(APART) mysql-driver
 	TENANTRY_PROVE=1 $(BIN)/python -m pytest $(ARGS)
+
+django-tests: $(VENV)/.test
+	$(BIN)/python -m tests.django_suite $(SUITES) \
+		$(if $(MODES),--modes $(MODES)) $(if $(JOBS),--jobs $(JOBS))
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -54,7 +66,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv .venv-* .demo dist build htmlcov .coverage .coverage.* \
+	rm -rf $(VENV) .venv .venv-* .demo .django-tests dist build htmlcov .coverage .coverage.* \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + \
 		2>/dev/null || true
@@ -89,6 +101,13 @@ $(VENV)/.lint: $(NEEDS)
 $(VENV)/.bench: $(NEEDS) $(wildcard benchmarks/requirements.txt)
 	$(PIP_INSTALL) -e '.[postgres]' $(DJANGO_WANTED) \
 		$(addprefix -r ,$(wildcard benchmarks/requirements.txt))
+	@touch $@
+
+# Their folders come before the environment's own packages (tests/acceptance/sites.py).
+$(VENV)/apart/%/.made: tests/acceptance/packages/%.txt $(VENV)/.made
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+		--target $(@D) -r $<
 	@touch $@
 
 # mysqlclient has no wheels. Where it can't be built the tests run without it, and

@@ -26,7 +26,7 @@ class Contender:
 
     def environment(self, server, **more):
         folders = [PROJECTS / self.project, PROJECTS / "ordinary"]
-        if self.project == "tenantry_sqlite":  # its models are the other's
+        if self.project.startswith("tenantry_"):  # their tenant model is the same
             folders.append(PROJECTS / "tenantry_schema")
         return os.environ | {
             "BENCH_APPLICATION_NAME": f"bench {self.name}",

@@ -12,10 +12,11 @@ import sys
 import measure_memory
 import measure_migrate
 import measure_requests
+import measure_rows
 from cluster import private_server
 from report import Report
 
-SECTIONS = ["requests", "memory", "migrate"]
+SECTIONS = ["requests", "memory", "migrate", "rows"]
 
 
 def arguments():
@@ -58,6 +59,8 @@ def main():
             measure_memory.measure(report, server, quick=given.quick)
         if "migrate" in given.only:
             measure_migrate.measure(report, server, quick=given.quick)
+        if "rows" in given.only:
+            measure_rows.measure(report, server, quick=given.quick)
     report.about["load after"] = os.getloadavg()[0]
     report.summary()
     if given.json:

@@ -100,6 +100,9 @@ class Project:
     """A project with its own settings and database; closed, nothing of it is left."""
 
     module = "tests.settings.project"
+    warnings = "error"
+    packages = ()  # folders of packages that come before those installed
+    variables = {}  # what else is in the environment of processes
 
     def __init__(self, isolation, folder, *, copy_of=None, **settings):
         self.isolation = isolation
@@ -262,11 +265,14 @@ class Project:
         """Return the environment of the project's processes."""
         return {
             **os.environ,
+            **self.variables,
             "DJANGO_SETTINGS_MODULE": self.module,
             "TENANTRY_TEST_PROJECT": json.dumps(self.settings),
-            "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
+            "PYTHONPATH": os.pathsep.join(
+                map(str, [self.folder, *self.packages, ROOT])
+            ),
             "PYTHONDONTWRITEBYTECODE": "1",  # tests write modules anew
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": self.warnings,
         }
 
     def ask(self, question):

@@ -27,7 +27,6 @@ SQLITE_FILE = {
 }
 CARRYING = {"ENGINE": "tenantry.backends.postgresql", "NAME": "x", "OPTIONS": {}}
 PLAIN = {**CARRYING, "ENGINE": "django.db.backends.postgresql"}
-SERVER_SIDE = {**CARRYING, "OPTIONS": {"server_side_binding": True}}
 ONE_APP = ["customers", "geo", "contenttypes", "auth", "sessions"]
 
 
@@ -74,6 +73,12 @@ def found():
     return messages
 
 
+WWW = {"www": {"DOMAINS": ["www.example.com"]}}
+BLOG = {"blog": {"TENANT_APPS": ["contenttypes", "auth", "sessions"]}}
+LOG = ["admin", "contenttypes"]
+APART = lists("customers geo", "contenttypes auth sessions admin shop")
+# Told of the catalog: tests/kinds/test_commands.py.
+IN_CATALOG = {"W053", "E054"}
 # id, wrong settings, what is said, right settings
 MISTAKES = [
     ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
@@ -126,12 +131,6 @@ MISTAKES = [
         "E010",
         {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": PLAIN}},
         "needs 'tenantry.backends.postgresql'",
-        {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": CARRYING}},
-    ),
-    (
-        "E011",
-        {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": SERVER_SIDE}},
-        "server_side_binding",
         {"TENANTRY": placed(SCHEMA), "DATABASES": {"default": CARRYING}},
     ),
     (
@@ -304,6 +303,82 @@ MISTAKES = [
         "'other'",
         {"TENANTRY": placed("tests.test_checks.Near")},
     ),
+    *(
+        ("E050", {"TENANTRY": ours(KINDS=kinds)}, said, {"TENANTRY": ours(KINDS=BLOG)})
+        for kinds, said in [
+            ({"default": {"TENANT_APPS": []}}, "ROOT_URLCONF"),
+            ({"Blog": {"TENANT_APPS": []}}, "a kind's name is"),
+            ({"x" * 21: {"TENANT_APPS": []}}, "at most 20"),
+            ({"blog": {}}, "has no TENANT_APPS"),
+            ({"blog": []}, "not a dict"),
+            ({"blog": {"TENANT_APP": []}}, "Did you mean 'TENANT_APPS'?"),
+            ({"blog": {"TENANT_APPS": "auth"}}, "of the wrong type"),
+        ]
+    ),
+    *(
+        (
+            "E051",
+            {"TENANTRY": ours(DECLARED_TENANTS=declared)},
+            said,
+            {"TENANTRY": ours(DECLARED_TENANTS={"www": {"DOMAINS": ["a.example"]}})},
+        )
+        for declared, said in [
+            ({"www": "x"}, "not a dict"),
+            ({"www": {"DOMAIN": []}}, "Did you mean 'DOMAINS'?"),
+            ({"www": {"NAME": 7}}, "of the wrong type"),
+            ({"WWW": {"SLUG": "www"}}, "'WWW' cannot be used"),
+            ({"www": {"KIND": "blog"}}, "no kind 'blog'"),
+            ({"www": {"PLACEMENT": "silo"}}, "no placement 'silo'"),
+            ({"www": {"SLUG": "-"}}, "its slug is '-'"),
+            ({"www": {"DOMAINS": ["no host"]}}, "not a host name"),
+            ({"www": {"DOMAINS": ["example.com"]}}, "a host of the shared site"),
+            ({"a": {"DOMAINS": ["x.y"]}, "b": {"DOMAINS": ["X.y"]}}, "'x.y' twice"),
+            ({"a": {"SLUG": "b"}, "b": {}}, "the slug 'b' twice"),
+        ]
+    ),
+    (
+        "E051",
+        {"TENANTRY": ours(DOMAIN_MODEL=None, DECLARED_TENANTS=WWW)},
+        "domains need a model",
+        {"TENANTRY": ours(DECLARED_TENANTS=WWW)},
+    ),
+    (
+        "E052",
+        {"TENANTRY": {**APART, "KINDS": {"log": {"TENANT_APPS": LOG}}}},
+        "admin.LogEntry.user",
+        {"TENANTRY": {**APART, "KINDS": {"log": {"TENANT_APPS": [*LOG, "auth"]}}}},
+    ),
+    (
+        "E026",
+        {"TENANTRY": ours(KINDS={"odd": {"TENANT_APPS": ["sessions"]}})},
+        "of kind 'odd'",
+        {"TENANTRY": ours(KINDS=BLOG)},
+    ),
+    (
+        "E028",
+        {"TENANTRY": ours(KINDS={"blog": {"TENANT_APPS": [], "URLCONF": "no.urls"}})},
+        "['blog']['URLCONF']",
+        {
+            "TENANTRY": ours(
+                KINDS={"blog": {"TENANT_APPS": [], "URLCONF": "tests.urls"}}
+            )
+        },
+    ),
+    (
+        "E030",
+        {
+            "TENANTRY": {
+                **placed(SCHEMA),
+                "KINDS": {"log": {"TENANT_APPS": LOG}},
+            },
+            "DATABASES": {"default": CARRYING},
+        },
+        "tenants of another kind have their own",
+        {
+            "TENANTRY": {**placed(SCHEMA), "KINDS": BLOG},
+            "DATABASES": {"default": CARRYING},
+        },
+    ),
     (
         "W034",
         {"TENANTRY": ours(PLACEMENTS={"silo": HOME})},
@@ -377,7 +452,9 @@ def test_every_id_has_its_mistake():
         for path in source.rglob("*.py")
         for name in re.findall(r'"([EW]\d{3})"', path.read_text())
     }
-    assert ids == {code for code, *_ in MISTAKES} | {code for _, code in BY_PROCESS}
+    assert ids == IN_CATALOG | {code for code, *_ in MISTAKES} | {
+        code for _, code in BY_PROCESS
+    }
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,12 @@ def test_postgresql_schemas_behind_a_pool_conform():
     conform("pool", f"{SUITE}/test_pool.py", f"{SUITE}/test_concurrency.py")
 
 
+@pytest.mark.postgres
+def test_postgresql_schemas_with_parameters_bound_by_the_server_conform():
+    names = ("statements", "binding", "pipelines", "transactions")
+    conform("binding", *(f"{SUITE}/test_{name}.py" for name in names))
+
+
 @pytest.mark.mariadb
 def test_mariadb_databases_conform():
     conform("mariadb")

@@ -29,6 +29,7 @@ class TenantryConfig(AppConfig):
         _watch_catalog(conf.conf)
         django_checks.register(checks.check_settings)
         django_checks.register(checks.check_models, django_checks.Tags.models)
+        django_checks.register(checks.check_databases, django_checks.Tags.database)
         django_checks.register(checks.check_catalog, django_checks.Tags.database)
 
 

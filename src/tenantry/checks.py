@@ -74,6 +74,26 @@ def check_catalog(
     return _messages(list(of_catalog()))
 
 
+def check_databases(
+    databases: Sequence[str] | None = None, **_: object
+) -> list[CheckMessage]:
+    """Check the roles and policies of row isolation, in the databases named."""
+    if any(problem.id == "E001" for problem in _of_conf()):
+        return []
+    return _messages(
+        [
+            Problem(
+                "E044" if finding.level == "error" else "W045",
+                f"Placement {isolation.placement.alias!r}: {finding.text}",
+                finding.next_step,
+            )
+            for isolation in isolations.all()
+            if isolation.database in (databases or ())
+            for finding in isolation.dangers()
+        ]
+    )
+
+
 def _messages(problems: list[Problem]) -> list[CheckMessage]:
     return [
         (Error if problem.id[0] == "E" else Warning)(

@@ -275,6 +275,7 @@ class SharedConnection:
 
     def _shared(self, cursor: Any) -> Any:
         cursor.cursor.carry = self._wrapper.carried_when_shared
+        cursor.cursor.adapt = None  # no table of a row tenant is meant
         return cursor
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HINT = "tenant"
 RESULTS = "_tenantry_results"
+OURS = {DEFAULT_DB_ALIAS, SHARED_ALIAS}
 
 
 class Side(NamedTuple):
@@ -106,6 +107,19 @@ def alias_now(model: type[Model]) -> str | None:
     if side.elsewhere:
         raise not_in_kind(model._meta.label, tenant)
     return None
+
+
+def alias_beside(model: type[Model], instance: Any) -> str | None:
+    """Return the other database of the project that a shared object was read from.
+
+    What is shared and related to it is there too, as without us.
+    """
+    alias: str | None = getattr(getattr(instance, "_state", None), "db", None)
+    if alias is None or alias in OURS or alias.startswith(LABEL_PREFIX):
+        return None
+    side = sides_now()[model._meta.app_label]
+    is_here = side.shared and not (side.tenants and ACTIVE.get() is not None)
+    return alias if is_here else None
 
 
 def shared_alias(tenant: TenantRef, side: Side) -> str:

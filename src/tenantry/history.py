@@ -80,13 +80,22 @@ def _applied_elsewhere(
     waiting = set()
     for name in TopologicalSorter(parents).static_order():
         if not is_other(name[0]):
-            if name not in own and not loader.all_replaced_applied(name, own):
+            if name not in own and not _is_replaced(loader, name, own):
                 waiting.add(name)
         elif waiting.isdisjoint(parents[name]):
             for each in _with_replaced(loader, name):
                 yield each, loader.graph.nodes[name]
         else:
             waiting.add(name)
+
+
+def _is_replaced(loader: MigrationLoader, name: Name, applied: dict[Name, Any]) -> bool:
+    """Whether all is applied that the migration stands in for, as Django 6.0 asks."""
+    replacing = loader.replacements.get(name)
+    return replacing is not None and all(
+        each in applied or _is_replaced(loader, each, applied)
+        for each in replacing.replaces
+    )
 
 
 def _with_replaced(loader: MigrationLoader, name: Name) -> Iterator[Name]:

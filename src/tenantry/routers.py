@@ -9,6 +9,7 @@ from django.db import DEFAULT_DB_ALIAS
 from tenantry.conf import conf
 from tenantry.context import ACTIVE
 from tenantry.guards import (
+    alias_beside,
     alias_now,
     not_in_kind,
     require_hints,
@@ -33,9 +34,10 @@ class TenantRouter:
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
         """Return the alias to read from."""
-        if hints:
-            require_hints(model, hints)
-        return alias_now(model)
+        if not hints:
+            return alias_now(model)
+        require_hints(model, hints)
+        return alias_beside(model, hints.get("instance")) or alias_now(model)
 
     db_for_write = db_for_read
 

@@ -36,6 +36,8 @@ from tenantry.types import LABEL_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tenantry.types import TenantRef
+
 SEAMS: list[Callable[[], None]] = []
 INSTALLED = "_tenantry_original"
 
@@ -186,6 +188,9 @@ def statements_are_compiled_for_their_tenant() -> None:
             guards.require_query(label, self.model)
         if using is not None and self.model is not None:
             using = guards.resolve_alias(self.model, using)
+        elif tenant and connection and self.model is not None:
+            # A subquery: it goes where the statement goes that it is in.
+            guards.require_tables((self.model._meta.db_table,), connection.alias)
         return original(self, using, connection, elide_empty)
 
     setattr(get_compiler, INSTALLED, original)
@@ -341,7 +346,8 @@ def objects_given_to_querysets_are_checked() -> None:
         return original(self, obj)
 
     def bulk(original: Any, self: Any, objs: Any, *args: Any, **kwargs: Any) -> Any:
-        objs = tuple(objs)
+        if not isinstance(objs, list | tuple):  # Django returns an empty one as given
+            objs = list(objs)
         guards.require_objects(objs)
         return original(self, objs, *args, **kwargs)
 
@@ -489,22 +495,29 @@ def allowed_hosts_follow_the_catalog() -> None:
 def migration_signals_name_their_tenant() -> None:
     """`flush` names `default`, by which receivers would stamp the tenant's objects.
 
-    Nothing is sent for an app that the tenant's kind lacks: its receivers would ask for
-    its tables, and it would get content types and permissions.
+    Nothing is sent for an app that the place lacks (a tenant of a kind without it, or the
+    shared database where it is tenants' only): its receivers would ask for its tables,
+    and it would get content types and permissions.
     """
 
     def send(original: Any, sender: Any, **named: Any) -> Any:
-        tenant = ACTIVE.get()
-        if tenant is not None:
-            app = named.get("app_config")
-            if app is not None and guards.sides[tenant.kind][app.label].elsewhere:
-                return []
-            if named.get("using") == DEFAULT_DB_ALIAS:
-                named["using"] = tenant.label
+        tenant, app = ACTIVE.get(), named.get("app_config")
+        if app is not None and _lacks(app.label, tenant, named.get("using")):
+            return []
+        if tenant is not None and named.get("using") == DEFAULT_DB_ALIAS:
+            named["using"] = tenant.label
         return original(sender, **named)
 
     for signal in (pre_migrate, post_migrate):
         wrap(signal, "send", send)
+
+
+def _lacks(app_label: str, tenant: TenantRef | None, alias: Any) -> bool:
+    """Whether the place that is being migrated has no tables of the app."""
+    if tenant is not None:
+        return guards.sides[tenant.kind][app_label].elsewhere
+    side = guards.sides[None][app_label]
+    return alias == DEFAULT_DB_ALIAS and side.tenants and not side.shared
 
 
 @seam

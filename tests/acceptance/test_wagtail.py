@@ -2,28 +2,22 @@
 
 import pytest
 
-from tests.projects import TRANSACTIONAL, Project
+from tests.acceptance import sites
+from tests.acceptance.browser import host
+from tests.acceptance.sites import ISOLATIONS, KEYS, other
 
 pytest.importorskip("wagtail", reason="install the extra `acceptance`")
 SETTINGS = "tests.acceptance.wagtail_project.settings"
-KEYS = ("acme", "globex")
 
 
-def host(key):
-    return f"{key}.example.com"
-
-
-@pytest.fixture(scope="module", params=TRANSACTIONAL)
+@pytest.fixture(scope="module", params=ISOLATIONS)
 def project(request, tmp_path_factory):
-    made = Project(request.param, tmp_path_factory.mktemp("wagtail") / "p")
-    made.module = SETTINGS
+    folder = tmp_path_factory.mktemp("wagtail") / "p"
+    made = sites.make(request.param, folder, SETTINGS)
+    made.warnings = "error"
     try:
-        made.settings["MEDIA_ROOT"] = str(made.folder / "media")
-        made.manage("check").ok()
-        made.manage("migrate", "-v0").ok()
-        for key in KEYS:
-            made.manage("tenants", "create", key, "--domain", host(key)).ok()
-        made.edited = {key: made.call(edit, key) for key in KEYS}
+        sites.provision(made)
+        made.edited = sites.fill(made, edit)
         yield made
     finally:
         made.close()
@@ -87,10 +81,6 @@ def fetch(key, *paths, login=False):
         facts = {"username": "editor", "password": f"secret of {key}"}
         assert client.post("/admin/login/", facts).status_code == 302
     return [client.get(path).content.decode() for path in paths]
-
-
-def other(key):
-    return KEYS[1 - KEYS.index(key)]
 
 
 def test_ids_collide(project):
@@ -232,20 +222,13 @@ def upload(key):
 
 def test_each_has_its_own_images(project):
     for key in KEYS:
-        assert project.call(upload, key) == [1, f"Picture of {key}", 4, False]
+        number, *facts = project.call(upload, key)
+        assert facts == [f"Picture of {key}", 4, False]
 
 
 def test_nothing_of_wagtail_is_shared(project):
     """The shared database holds the catalog, and no table of a tenant's app."""
-    assert project.call(shared_tables) == []
-
-
-def shared_tables():
-    """Return Wagtail's tables that are in the shared database."""
-    from django.db import connection
-
-    names = connection.introspection.table_names()
-    return [name for name in names if name.startswith(("wagtail", "pages_", "auth_"))]
+    assert project.call(sites.shared_tables) == []
 
 
 def test_the_fleet_is_current(project):

@@ -18,7 +18,8 @@ def refused(ended, said):
 
 def test_list_prints_a_row_for_each(fleet):
     lines = fleet.manage("tenants", "list").ok().out.splitlines()
-    assert lines[0].split() == ["key", "name", "state", "placement", "location"]
+    names = ["key", "name", "state", "placement", "location", "kind", "declared"]
+    assert lines[0].split() == names
     assert lines[1].split()[:4] == ["acme", "ACME", "active", "default"]
     assert len(lines) == 6
 
@@ -87,6 +88,21 @@ def test_a_verb_that_is_none_is_refused_with_those_that_are(fleet):
     ended = fleet.manage("tenants", "frobnicate")
     assert ended.status == 2
     assert "adopt" in ended.err
+
+
+# doctor
+
+
+def test_doctor_says_what_stands_in_front_of_the_database(fleet):
+    said = fleet.manage("tenants", "doctor", "--pooler").ok().out
+    found = "SQLite is asked" if fleet.isolation == "sqlite" else "No pooler: "
+    assert said.startswith(f"database default\n  ok       pooler: {found}")
+
+
+def test_doctor_examines_the_placements(fleet):
+    said = fleet.manage("tenants", "doctor").ok().out
+    found = "Nothing to say" if fleet.isolation == "sqlite" else "  ok       session"
+    assert found in said
 
 
 # create, drop

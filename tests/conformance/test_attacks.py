@@ -16,6 +16,7 @@ from django.utils.functional import SimpleLazyObject, cached_property
 
 from tenantry import get_tenant, override_tenant
 from tenantry.exceptions import NoActiveTenant, WrongTenant
+from tests.conformance.conftest import own_tables
 from tests.geo.models import Country
 from tests.shop.models import Author, Book, Note, Tag
 from tests.world import ONE, TWO, rows, without_guards
@@ -303,6 +304,7 @@ def test_flush_empties_the_active_tenant_only(tenants):
     country.delete()
 
 
+@own_tables
 def test_sequences_are_the_tenants_own(world):
     with override_tenant(world.a):
         number = Tag.objects.create(name="x").pk

@@ -9,8 +9,7 @@ from django.db.utils import DataError, OperationalError, ProgrammingError
 from django.test.utils import CaptureQueriesContext
 
 from tenantry import override_tenant
-from tenantry.backends.postgresql import base
-from tenantry.backends.postgresql.binding import BoundCursor
+from tenantry.backends.postgresql import base, binding
 from tests.shop.models import Author, Book
 from tests.world import ONE, TWO, in_threads, replaced
 
@@ -44,13 +43,13 @@ def test_parameters_are_bound_by_the_server(world):
 
 def test_a_statement_is_one_round_trip(world, monkeypatch):
     synced = []
-    real = BoundCursor._in_one_go_gen
+    real = binding._in_one_go_gen
 
     def gen(*args, **kwargs):
         synced.append(args)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(BoundCursor, "_in_one_go_gen", gen)
+    monkeypatch.setattr(binding, "_in_one_go_gen", gen)
     with override_tenant(world.a), CaptureQueriesContext(connection) as queries:
         Author.objects.get(pk=ONE)
         Author.objects.filter(pk=TWO).update(name="x")

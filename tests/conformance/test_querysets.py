@@ -397,3 +397,9 @@ def test_naming_the_other_tenants_label_is_refused(world):
                 attempt()
     with without_guards(), override_tenant(world.b):
         assert names(Author.objects.using(label).order_by("pk"))[0] == "Ann of b"
+
+
+@pytest.mark.parametrize("objs", [[], ()])
+def test_bulk_create_returns_what_is_empty_as_it_was_given(world, objs):
+    with override_tenant(world.a):
+        assert Author.objects.bulk_create(objs) is objs

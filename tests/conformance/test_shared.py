@@ -11,8 +11,9 @@ from django.db.utils import DatabaseError
 
 from tenantry import guards, override_tenant
 from tenantry.exceptions import NoActiveTenant, NotSupported, WrongTenant
+from tenantry.isolation.owner import as_owner
 from tenantry.routers import TenantRouter
-from tests.conformance.conftest import ISOLATION
+from tests.conformance.conftest import ROWS, SHARES_CONNECTION
 from tests.customers.models import Tenant
 from tests.geo.models import Country
 from tests.shop.models import Author, Book
@@ -128,7 +129,42 @@ def test_a_shared_object_may_be_used_in_any_tenant(world, shared):
         assert Country.objects.get(pk=shared.pk).name == "Land"
 
 
-@pytest.mark.skipif(ISOLATION != "SchemaIsolation", reason="needs joins to shared rows")
+@pytest.fixture
+def statements_elsewhere():
+    """The statements of a second alias, `elsewhere`, of the shared database."""
+    seen = []
+
+    def note(execute, sql, *args):
+        seen.append(sql.split()[0])
+        return execute(sql, *args)
+
+    connections.settings["elsewhere"] = connections.settings["default"]
+    try:
+        with connections["elsewhere"].execute_wrapper(note):
+            yield seen
+    finally:
+        connections["elsewhere"].close()
+        del connections["elsewhere"]
+        del connections.settings["elsewhere"]
+
+
+def test_a_shared_object_of_another_database_stays_there(
+    world, shared, statements_elsewhere
+):
+    country = Country.objects.using("elsewhere").get(pk=shared.pk)
+    for tenant in (None, world.a):
+        with override_tenant(tenant):
+            del statements_elsewhere[:]
+            country.save()
+            country.refresh_from_db()
+            assert statements_elsewhere == ["UPDATE", "SELECT"]
+            del statements_elsewhere[:]
+    with override_tenant(world.a):
+        assert list(country.author_set.all()) == []
+        assert statements_elsewhere == []
+
+
+@pytest.mark.skipif(not SHARES_CONNECTION, reason="needs joins to shared rows")
 def test_a_shared_object_that_came_by_a_join_is_still_shared(world, shared):
     with override_tenant(world.a):
         Author.objects.filter(pk=ONE).update(country=shared)
@@ -227,12 +263,17 @@ def test_content_types_that_differ_are_not_mixed_up(tenants):
     assert of_a == row.pk != new.pk
 
 
+def rename(table, name):
+    """Rename a table of the active tenant."""
+    with as_owner(), connections["default"].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {name}")
+
+
 def test_a_table_missing_in_a_tenant_is_an_error_never_the_shared_half(tenants):
     a, b = tenants
     User.objects.create_user(email="shared@example.com", username="shared")
     with override_tenant(a):
-        with connections["default"].cursor() as cursor:
-            cursor.execute("ALTER TABLE auth_user RENAME TO gone")
+        rename("auth_user", "gone")
         with pytest.raises(DatabaseError):
             list(User.objects.all())
         with pytest.raises(DatabaseError):
@@ -243,6 +284,8 @@ def test_a_table_missing_in_a_tenant_is_an_error_never_the_shared_half(tenants):
         ):
             cursor.execute("SELECT * FROM auth_user")
         assert "auth_user" not in connections["default"].introspection.table_names()
+        if ROWS:  # or it would be missing in all tenants
+            rename("gone", "auth_user")
     with override_tenant(b):
         assert not User.objects.exists()
     assert User.objects.get().email == "shared@example.com"
@@ -275,10 +318,35 @@ def test_shared_rows_that_refer_to_the_shared_half_outlive_a_tenants(world):
         found = deletion.get_candidate_relations_to_delete(User._meta)
         return {each.related_model for each in found}
 
-    real = guards.sides
+    admin = guards.Side(tenants=False, shared=True, elsewhere=False, apart=False)
     with override_tenant(world.a):
         assert LogEntry in related()
-        with replaced(guards, "sides", {**real, "admin": (False, True)}):
+        real = {**guards.sides_now()}
+        with replaced(guards, "sides_now", lambda: {**real, "admin": admin}):
             assert LogEntry not in related()
             with without_seam(deletion, "get_candidate_relations_to_delete"):
                 assert LogEntry in related()
+
+
+def test_an_upsert_on_a_shared_half_is_left_as_it_is(world, shared):
+    """Row tenants' conflict targets get the tenant in front; shared tables' do not."""
+    upsert = (
+        "INSERT INTO django_session (session_key, session_data, expire_date) "
+        "VALUES (%s, %s, '2030-01-01') {} session_data = %s"
+    )
+    then = (
+        "ON DUPLICATE KEY UPDATE"
+        if connections["default"].vendor == "mysql"
+        else "ON CONFLICT (session_key) DO UPDATE SET"
+    )
+    for active in (None, world.a, world.b):
+        for data in ("first", "second"):
+            with override_tenant(active):
+                alias = "default" if active is None else "tenantry:shared"
+                with connections[alias].cursor() as cursor:
+                    cursor.execute(upsert.format(then), ["k" * 32, data, data])
+            assert Session.objects.get(session_key="k" * 32).session_data == data
+    Session.objects.all().delete()
+    for tenant in (world.a, world.b):
+        with override_tenant(tenant):
+            assert not Session.objects.filter(session_key="k" * 32).exists()

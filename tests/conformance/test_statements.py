@@ -1,4 +1,4 @@
-"""Schema isolation: each statement travels with its tenant, unseen by its caller."""
+"""Each statement travels with its tenant, unseen by its caller."""
 
 import threading
 
@@ -14,6 +14,9 @@ from psycopg import ClientCursor, sql
 from tenantry import override_tenant
 from tenantry.backends.postgresql import statement
 from tenantry.backends.postgresql.statement import CarryingCursor
+from tenantry.isolation import isolations
+from tenantry.isolation.owner import as_owner
+from tests.conformance.conftest import ROWS, own_tables
 from tests.geo.models import Country
 from tests.shop.models import Author, Book
 from tests.world import ONE, TWO, replaced, rows
@@ -44,6 +47,19 @@ def one(query, params=None):
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         return [row[0] for row in cursor.fetchall()]
+
+
+def home(tenant):
+    """Return the schema of the tenant's tables."""
+    return isolations["default"].home(tenant.ref)
+
+
+def told_by_hand(tenant):
+    """Return a cursor whose session has been told the tenant, past tenantry."""
+    raw = ClientCursor(connections["default"].connection)
+    raw.execute(f'SET search_path TO "{home(tenant)}"')
+    raw.execute(f"SET tenantry.tenant TO '{tenant.location}'")
+    return raw
 
 
 FORMS = {
@@ -130,9 +146,8 @@ def test_after_a_reset_of_the_session_the_active_tenant_is_read(world, reset):
 
 
 def test_control_a_path_of_the_session_is_lost_by_a_reset(world):
-    with connection.cursor() as cursor:
-        raw = ClientCursor(cursor.connection)
-        raw.execute(f'SET search_path TO "{world.a.location}"')
+    with connection.cursor():
+        raw = told_by_hand(world.a)
         assert raw.execute(NAMES).fetchone() == ("Ann of a",)
         raw.execute("RESET ALL")
         with pytest.raises(psycopg.errors.UndefinedTable):
@@ -140,8 +155,8 @@ def test_control_a_path_of_the_session_is_lost_by_a_reset(world):
 
 
 def test_a_path_set_by_hand_does_not_outlive_its_statement(world):
-    with override_tenant(world.a), connection.cursor() as cursor:
-        cursor.execute(f'SET search_path TO "{world.a.location}"')
+    with override_tenant(world.a), connection.cursor():
+        told_by_hand(world.a)
     with override_tenant(world.b):
         assert one(NAMES)[0] == "Ann of b"
     assert Country.objects.count() >= 0
@@ -242,10 +257,8 @@ def test_no_query_takes_a_further_call_or_round_trip(world, mode, monkeypatch):
 
 def test_an_errors_text_and_position_are_the_callers(world, mode):
     query = "SELECT name\nFROM shop_author\nWHERE nothing = 1"
-    raw = ClientCursor(connections["default"].connection)
-    raw.execute(f'SET search_path TO "{world.a.location}"')
     with pytest.raises(psycopg.errors.UndefinedColumn) as plain:
-        raw.execute(query)
+        told_by_hand(world.a).execute(query)
     connections["default"].connection.cursor().execute("RESET ALL")
     for query_form in (query, query.encode()):
         with pytest.raises(ProgrammingError) as refusal:  # noqa: PT012
@@ -295,6 +308,7 @@ def test_executemany_is_whole_or_not_at_all(world):
         assert one(NAMES) == ["Ann of a", "Bob of a"]
 
 
+@own_tables
 def test_copy_reads_and_writes_the_active_tenant(world, mode):
     for name in each(world, mode):
         with connection.cursor() as cursor:
@@ -324,9 +338,10 @@ def test_a_named_cursor_reads_the_tenant_it_was_declared_in(world, mode):
         assert next(found, None) is None
 
 
-def paths_of_a_named_cursor(world):
-    """Return the paths that a query sees which runs on after a switch."""
-    query = "SELECT current_setting('search_path') FROM generate_series(1, 3) g"
+def homes_of_a_named_cursor(world):
+    """Return for which tenant a query reads that runs on after a switch."""
+    setting = "tenantry.tenant" if ROWS else "search_path"
+    query = f"SELECT current_setting('{setting}') FROM generate_series(1, 3) g"
     with override_tenant(world.a), transaction.atomic():
         cursor = connection.chunked_cursor()
         cursor.execute(query)
@@ -340,7 +355,7 @@ def paths_of_a_named_cursor(world):
 
 
 def test_the_query_of_a_named_cursor_runs_on_in_its_tenant(world):
-    assert paths_of_a_named_cursor(world) == [world.a.location] * 2
+    assert homes_of_a_named_cursor(world) == [world.a.location] * 2
 
 
 def test_control_untold_it_runs_on_in_the_tenant_told_last(world):
@@ -348,7 +363,7 @@ def test_control_untold_it_runs_on_in_the_tenant_told_last(world):
         yield from ()
 
     with replaced(statement.CarryingServerCursor, "_tell_again_gen", untold):
-        assert paths_of_a_named_cursor(world) == [world.a.location, world.b.location]
+        assert homes_of_a_named_cursor(world) == [world.a.location, world.b.location]
 
 
 def test_results_and_their_descriptions_are_the_callers_only(world, mode):
@@ -420,8 +435,8 @@ def test_what_refuses_a_transaction_finds_no_tenants_table_by_its_bare_name(
 
 
 def test_what_refuses_a_transaction_works_with_the_full_name(world):
-    with override_tenant(world.a), connection.cursor() as cursor:
-        cursor.execute(f'VACUUM "{world.a.location}".shop_author')
+    with as_owner(), override_tenant(world.a), connection.cursor() as cursor:
+        cursor.execute(f'VACUUM "{home(world.a)}".shop_author')
         cursor.execute("VACUUM (ANALYZE) geo_country")
 
 
@@ -447,10 +462,10 @@ def test_an_index_is_added_concurrently_in_the_tenant_alone(world):
             "SELECT schemaname FROM pg_indexes WHERE indexname = 'tests_concurrently'"
         )
 
-    with override_tenant(world.b):
+    with as_owner(), override_tenant(world.b):
         with connection.schema_editor(atomic=False) as editor:
             operation.database_forwards("shop", editor, before, after)
-        assert schemas() == [world.b.location]
+        assert schemas() == [home(world.b)]
         with connection.schema_editor(atomic=False) as editor:
             operation.database_backwards("shop", editor, after, before)
         assert schemas() == []

@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tenantry import activate, deactivate, get_tenant, override_tenant
 from tenantry.context import ACTIVE
 from tenantry.exceptions import ActivationRefused, WrongTenant
-from tests.conformance.conftest import ISOLATION
+from tests.conformance.conftest import SHARES_CONNECTION
 from tests.customers.models import Tenant
 from tests.geo.models import Country
 from tests.shop.models import Author
@@ -37,7 +37,7 @@ def test_after_a_savepoint_is_rolled_back_the_active_tenant_is_read(world):
         with override_tenant(world.b):
             seen = first()
         assert first() == "Ann of a"
-        assert seen == ("Ann of b" if ISOLATION == "SchemaIsolation" else "changed")
+        assert seen == ("Ann of b" if SHARES_CONNECTION else "changed")
 
 
 def test_switches_around_savepoints_read_the_active_tenant(world):
@@ -76,7 +76,7 @@ def test_an_atomic_block_is_rolled_back_where_it_was_entered(world):
         assert first() == "Ann of a"
 
 
-@pytest.mark.skipif(ISOLATION == "SchemaIsolation", reason="has one connection only")
+@pytest.mark.skipif(SHARES_CONNECTION, reason="has one connection only")
 def test_control_without_the_seam_the_block_of_another_connection_is_left(world):
     with (
         without_seam(transaction.Atomic, "__enter__"),
@@ -180,7 +180,7 @@ def test_callbacks_run_in_the_tenant_they_were_registered_in(world):
     assert len(seen) == 3
 
 
-@pytest.mark.skipif(ISOLATION != "SchemaIsolation", reason="needs one connection")
+@pytest.mark.skipif(not SHARES_CONNECTION, reason="needs one connection")
 def test_control_without_the_seam_a_callback_runs_in_whatever_is_active(world):
     seen = []
     with (
@@ -202,7 +202,7 @@ def test_a_callback_that_is_no_function_is_refused_as_by_django(world):
         transaction.on_commit("nothing")
 
 
-@pytest.mark.skipif(ISOLATION != "SchemaIsolation", reason="needs one connection")
+@pytest.mark.skipif(not SHARES_CONNECTION, reason="needs one connection")
 def test_a_transaction_may_span_shared_and_tenant_rows(world):
     with (  # noqa: PT012
         override_tenant(world.a),

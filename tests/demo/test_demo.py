@@ -141,7 +141,8 @@ def test_every_tenant_answers_with_its_own_rows_and_after_a_new_start_too(place)
 
 
 @pytest.mark.postgres
-def test_every_tenant_answers_with_its_own_rows_from_its_schema(place):
+@pytest.mark.parametrize("isolation", ["schema", "row"])
+def test_every_tenant_answers_with_its_own_rows_on_postgresql(place, isolation):
     import psycopg
     from psycopg import sql
 
@@ -152,9 +153,9 @@ def test_every_tenant_answers_with_its_own_rows_from_its_schema(place):
     try:
         for _ in range(2):
             done = place.run(
-                "--tenants", TENANTS, "--no-serve", "--isolation", "schema"
+                "--tenants", TENANTS, "--no-serve", "--isolation", isolation
             )
-            assert_all_is_right(done, "schema")
+            assert_all_is_right(done, isolation)
     finally:
         with psycopg.connect(
             dbname="postgres",
@@ -166,6 +167,9 @@ def test_every_tenant_answers_with_its_own_rows_from_its_schema(place):
         ) as connection:
             drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
             connection.execute(drop.format(sql.Identifier(name)))
+            for role in ("serving", "owner"):
+                drop = sql.SQL("DROP ROLE IF EXISTS {}")
+                connection.execute(drop.format(sql.Identifier(f"{name}_{role}")))
 
 
 def test_two_tenants_exchanged_are_wrong_answers_and_a_failure(place):

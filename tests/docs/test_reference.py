@@ -9,6 +9,7 @@ import tenantry
 from tenantry import exceptions, isolation, models, routing, signals
 from tenantry.conf import ISOLATIONS, OPTIONS
 from tenantry.management.commands.tenants import VERBS, Command
+from tests.django_suite import differences
 from tests.docs.pages import (
     DOCS,
     ROOT,
@@ -237,3 +238,8 @@ def test_every_state_is_documented_and_no_other():
 
 def test_the_tutorial_is_one_page():
     assert TUTORIAL.is_file()
+
+
+def test_the_differences_from_django_are_those_that_its_suite_is_held_against():
+    text = differences.PAGE.read_text()
+    assert text.partition(differences.HEADING)[2] == differences.as_markdown()

@@ -35,13 +35,19 @@ log_stats = 0
 
 
 @contextmanager
-def pgbouncer(name, mode, *, size=SERVERS):
-    """Run one for a block; the value is what leads a DATABASES entry to it."""
+def pgbouncer(database, mode, *, size=SERVERS):
+    """Run one before a DATABASES entry, for a block; the value leads that to it."""
     folder = Path(tempfile.mkdtemp(prefix="tenantry-bouncer-"))
     identity = servers.lesser_identity()
-    settings = {"name": name, "mode": mode, "size": size, "host": servers.LOCALHOST}
-    settings |= {"target": _target(name), "port": _free_port()}
-    settings |= {"user": servers.postgres()["USER"]}
+    settings = {
+        "name": database["NAME"],
+        "target": _target(database),
+        "user": database["USER"],
+        "mode": mode,
+        "size": size,
+        "host": servers.LOCALHOST,
+        "port": _free_port(),
+    }
     conf = folder / "pgbouncer.ini"
     conf.write_text(CONF.format(**settings).replace(*_unknown_option()))
     if identity:
@@ -82,14 +88,14 @@ def _unknown_option():
     return line, line if version >= (1, 21) else ""
 
 
-def _target(name):
-    facts = servers.postgres()
+def _target(database):
+    """Return the way to the server, by the entry's own role."""
     parts = {
-        "host": facts["HOST"],
-        "port": facts["PORT"],
-        "dbname": name,
-        "user": facts["USER"],
-        "password": facts["PASSWORD"],
+        "host": database["HOST"],
+        "port": database["PORT"],
+        "dbname": database["NAME"],
+        "user": database["USER"],
+        "password": database["PASSWORD"],
     }
     return " ".join(f"{key}='{value}'" for key, value in parts.items() if value)
 

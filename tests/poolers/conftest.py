@@ -8,7 +8,7 @@ from tests.projects import Project
 
 KEYS = ["acme", "globex", "initech"]
 # The isolations whose tenants share a connection; each is proven behind every pooler.
-ISOLATIONS = ["schema"]
+ISOLATIONS = ["schema", "row"]
 
 
 @pytest.fixture(scope="session", params=ISOLATIONS)
@@ -22,22 +22,27 @@ def project(request, tmp_path_factory):
     made.close()
 
 
+def served(project):
+    """Return the DATABASES entry that a pooler is put in front of."""
+    return project.settings["DATABASES"]["default"]
+
+
 @pytest.fixture(scope="session")
 def transaction_mode(project):
     """PgBouncer that gives a connection of two to each transaction."""
-    with pgbouncer(project.name, "transaction") as database:
+    with pgbouncer(served(project), "transaction") as database:
         yield database
 
 
 @pytest.fixture(scope="session")
 def session_mode(project):
     """PgBouncer that gives a connection of two to each client."""
-    with pgbouncer(project.name, "session") as database:
+    with pgbouncer(served(project), "session") as database:
         yield database
 
 
 @pytest.fixture(scope="session")
 def statement_mode(project):
     """PgBouncer that gives a connection of two to each statement."""
-    with pgbouncer(project.name, "statement") as database:
+    with pgbouncer(served(project), "statement") as database:
         yield database

@@ -70,7 +70,7 @@ class Worker:
         self.keys = keys
         # Unguarded, a statement may also find no table at all.
         self.forgiven = () if guarded else (DatabaseError,)
-        self.chance = random.Random(number)
+        self.chance = random.Random(number)  # noqa: S311  (the same each time)
         self.seen = Counter()
         self.servers = set()
 
@@ -146,7 +146,7 @@ class Worker:
                 with transaction.atomic():
                     with override_tenant(other):
                         self.act(other)
-                    raise Undo
+                    raise Undo  # noqa: TRY301  (as code within a block does)
             except Undo:
                 self.act(key)
             with override_tenant(other):
@@ -174,15 +174,6 @@ class Worker:
             (self.autocommit if alone else self.atomic)()
 
 
-class Lasting(Carried):
-    """Settings that stay with the session."""
-
-    @property
-    def select(self):
-        local = Carried(self.sql.replace(b"SET ", b"SET LOCAL "), self.statements)
-        return local.select.replace(b", true)", b", false)")
-
-
 def told_once(wrapper):
     """Carry what peers do: a SET of the session, where the tenant has changed."""
     from tenantry.isolation import isolations
@@ -192,7 +183,11 @@ def told_once(wrapper):
         return NOTHING
     wrapper.told = tenant
     carried = isolations[tenant.placement].carried(tenant)
-    return Lasting(carried.sql.replace(b"SET LOCAL", b"SET"), carried.statements)
+    return Carried(
+        carried.sql.replace(b"SET LOCAL", b"SET"),
+        carried.statements,
+        carried.select.replace(b", true)", b", false)"),
+    )
 
 
 def run(what, database, keys, *, guarded=True, **options):
@@ -302,7 +297,7 @@ LOADS = {"threads": in_parallel, "tasks": in_tasks, "cursors": iterating}
 
 
 def error_of_atomic(database, key):
-    """Return the error of a transaction behind the pooler, and what a query then says."""
+    """Return a transaction's error behind the pooler, and what a query then finds."""
     from django.db import connections, transaction
 
     from tenantry import override_tenant
@@ -318,3 +313,20 @@ def error_of_atomic(database, key):
             error = str(refusal)
         connections.close_all()
         return error, Author.objects.filter(name__startswith=f"{key}:").count()
+
+
+def lifecycle(database, key):
+    """Provision a tenant from a new template, by way of the pooler; use and drop it."""
+    from tenantry import override_tenant
+    from tenantry.models import StoredTemplate
+    from tests.customers.models import Tenant
+    from tests.shop.models import Author
+
+    lead(database)
+    StoredTemplate.objects.all().delete()
+    tenant = Tenant.objects.provision(key=key)
+    with override_tenant(tenant):
+        Author.objects.create(name=f"Ann:{key}")
+        name = Author.objects.get().name
+    tenant.drop(confirm=key)
+    return name

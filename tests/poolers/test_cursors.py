@@ -1,4 +1,4 @@
-"""Behind a pooler a named cursor shows its own rows or is lost; never another's rows."""
+"""Behind a pooler a named cursor shows its own rows, or is lost; never others' rows."""
 
 import pytest
 

@@ -19,6 +19,7 @@ APPS = [
     "django.contrib.staticfiles",
     "shop",
 ]
+SALES_APPS = ["django.contrib.postgres", "sales"]  # for the part `rows`
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -32,6 +32,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="find out what stands between us and PostgreSQL, and what it asks for",
     )
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="first mend the tables of row isolation: policies, keys, indexes, rights",
+    )
     add_format(parser)
 
 
@@ -39,6 +44,8 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Print what an examination found; raise `CommandError` where it is unsafe."""
     examine = EXAMINATIONS["pooler" if options["pooler"] else "placements"]
     with override_tenant(None):
+        for isolation in isolations.all() if options["repair"] else ():
+            isolation.repair()
         found = list(examine())
     if options["format"] == "json":
         rows = [{"about": about, **asdict(finding)} for about, finding in found]

@@ -28,9 +28,9 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
             "key": tenant.key,
             "name": tenant.name,
             "state": tenant.state,
-            "kind": tenant.kind,
             "placement": tenant.placement,
             "location": tenant.location,
+            "kind": tenant.kind,
             "declared": "yes" if tenant.key in conf.declared_tenants else "-",
         }
         for tenant in tenants

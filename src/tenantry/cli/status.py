@@ -39,8 +39,8 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     found = [
         {
             "key": tenant.key,
-            "kind": tenant.kind,
             "state": tenant.state,
+            "kind": tenant.kind,
             "unfinished": unfinished.get(tenant.key, "-"),
             "migrations to apply": pending[tenant.key],
         }
@@ -50,8 +50,8 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     found += [
         {
             "key": declared.key,
-            "kind": declared.kind,
             "state": "declared, not made",
+            "kind": declared.kind,
             "unfinished": "-",
             "migrations to apply": "-",
         }

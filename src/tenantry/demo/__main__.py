@@ -30,9 +30,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--isolation",
-        choices=("database", "schema"),
+        choices=("database", "schema", "row"),
         default="database",
-        help="a SQLite file each (database, the default), or a PostgreSQL schema each",
+        help="a SQLite file each (database, the default), a PostgreSQL schema each, or "
+        "rows of shared tables (row)",
     )
     parser.add_argument("--port", type=int, default=8000, help="default: 8000")
     parser.add_argument(
@@ -67,8 +68,10 @@ def choose(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; return the exit status."""
     options = parse(arguments)
-    if options.isolation == "schema" and find_spec("psycopg") is None:
-        sys.stderr.write("error: schemas need psycopg: pip install 'psycopg[binary]'\n")
+    if options.isolation != "database" and find_spec("psycopg") is None:
+        sys.stderr.write(
+            "error: PostgreSQL needs psycopg: pip install 'psycopg[binary]'\n"
+        )
         return FAILED
     choose(options)
     django.setup()

@@ -1,4 +1,4 @@
-"""Makes the demo's place anew: a folder, and for schemas a PostgreSQL database.
+"""Makes the demo's place anew: a folder, and where needed a PostgreSQL database.
 
 Only what the demo made itself is removed: the folder by the record that it left there,
 the database by the comment that it carries.
@@ -17,6 +17,7 @@ from django.db.utils import ConnectionHandler
 from tenantry.exceptions import TenantryError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 RECORD = "tenantry-demo.json"
@@ -48,8 +49,10 @@ def write_record(folder: Path, **facts: Any) -> None:
     (folder / RECORD).write_text(json.dumps({"made_by": "tenantry.demo", **facts}))
 
 
-def start_database(settings: dict[str, Any]) -> None:
-    """Make the PostgreSQL database anew.
+def start_database(
+    settings: dict[str, Any], *, roles: Collection[str] = (), password: str = ""
+) -> None:
+    """Make the PostgreSQL database anew, and plain roles; the last of them owns it.
 
     Raises `DemoError` where no server answers, or the name is another's database.
     """
@@ -63,7 +66,9 @@ def start_database(settings: dict[str, Any]) -> None:
     handler = ConnectionHandler({"default": maintenance})
     try:
         with handler["default"].cursor() as cursor:
-            _recreate(cursor, name)
+            for role in roles:
+                _make_role(cursor, role, password)
+            _recreate(cursor, name, [*roles])
     except ImproperlyConfigured as error:
         raise DemoError(
             f"{error}. Install the driver: pip install 'django-tenantry[postgres]'."
@@ -74,7 +79,15 @@ def start_database(settings: dict[str, Any]) -> None:
         handler.close_all()
 
 
-def _recreate(cursor: Any, name: str) -> None:
+def _make_role(cursor: Any, role: str, password: str) -> None:
+    """Make a role, or give one of an earlier demo this demo's password."""
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+    act = "ALTER" if cursor.fetchone() else "CREATE"
+    rights = "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
+    cursor.execute(f'{act} ROLE "{role}" {rights} PASSWORD %s', [password])
+
+
+def _recreate(cursor: Any, name: str, roles: list[str]) -> None:
     cursor.execute(
         "SELECT coalesce(shobj_description(oid, 'pg_database'), '') "
         "FROM pg_database WHERE datname = %s",
@@ -87,7 +100,8 @@ def _recreate(cursor: Any, name: str) -> None:
             "Rename or drop it, or name another server in TENANTRY_DEMO_POSTGRES_URL."
         )
     cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    cursor.execute(f'CREATE DATABASE "{name}"')
+    owner = f' OWNER "{roles[-1]}"' if roles else ""
+    cursor.execute(f'CREATE DATABASE "{name}"{owner}')
     cursor.execute(f"COMMENT ON DATABASE \"{name}\" IS '{COMMENT}'")
 
 

@@ -17,7 +17,7 @@ from tenantry.demo.customers.models import Tenant
 from tenantry.demo.customers.names import names
 
 # A server works while the next statement is made; files are made by this process.
-JOBS = {"schema": 2, "database": 1}
+JOBS = {"schema": 2, "row": 2, "database": 1}
 
 
 def run(*, tenants: int, serve: bool) -> int:
@@ -51,8 +51,11 @@ def run(*, tenants: int, serve: bool) -> int:
 def start_anew() -> None:
     """Remove what an earlier demo made, and migrate the shared database."""
     data.start_folder(settings.DEMO_DATA)
-    if settings.DEMO_ISOLATION == "schema":
-        data.start_database(settings.DATABASES["default"])
+    if settings.DEMO_ON_POSTGRES:
+        roles = settings.DEMO_ROLES if settings.DEMO_ISOLATION == "row" else {}
+        data.start_database(
+            settings.DEMO_SERVER, roles=roles.values(), password=settings.DEMO_SEED
+        )
     call_command("migrate", interactive=False, verbosity=0)
 
 

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.management.utils import get_random_secret_key
 
+from tenantry.conf import ISOLATIONS
+
 POSTGRES_NAME = os.environ.get("TENANTRY_DEMO_POSTGRES_NAME", "tenantry_demo")
 
 
@@ -81,18 +83,26 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": postgres(POSTGRES_URL)
-    if DEMO_ISOLATION == "schema"
-    else {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DEMO_DATA / "shared.sqlite3",
-        "OPTIONS": {
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
-            "transaction_mode": "IMMEDIATE",
-        },
-    }
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DEMO_DATA / "shared.sqlite3",
+    "OPTIONS": {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+        "transaction_mode": "IMMEDIATE",
+    },
 }
+DEMO_ON_POSTGRES = DEMO_ISOLATION != "database"
+# Whose role makes the database, and for row isolation the two roles that use it.
+DEMO_SERVER = postgres(POSTGRES_URL)
+DEMO_ROLES = {"default": f"{POSTGRES_NAME}_serving", "owner": f"{POSTGRES_NAME}_owner"}
+DATABASES: dict[str, dict[str, Any]]
+if DEMO_ISOLATION == "row":
+    DATABASES = {
+        alias: {**DEMO_SERVER, "USER": role, "PASSWORD": DEMO_SEED}
+        for alias, role in DEMO_ROLES.items()
+    }
+else:
+    DATABASES = {"default": DEMO_SERVER if DEMO_ON_POSTGRES else SQLITE}
 DATABASE_ROUTERS = ["tenantry.routers.TenantRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -101,7 +111,12 @@ TENANTRY = {
     "DOMAIN_MODEL": "customers.Domain",
     "SHARED_APPS": ["tenantry", "customers"],
     "TENANT_APPS": ["contenttypes", "auth", "sessions", "admin", "shop"],
-    "ISOLATION": DEMO_ISOLATION,
+    "PLACEMENTS": {
+        "default": {
+            "BACKEND": ISOLATIONS[DEMO_ISOLATION],
+            "OPTIONS": {"OWNER_DATABASE": "owner"} if DEMO_ISOLATION == "row" else {},
+        }
+    },
     "RESOLVERS": [
         {
             "BACKEND": "tenantry.routing.SubdomainResolver",

@@ -166,6 +166,13 @@ class Isolation(ABC):
         """
         return []
 
+    def dangers(self) -> list[Finding]:
+        """Return the findings that a check of the database tells as well."""
+        return []
+
+    def repair(self) -> None:  # noqa: B027  (most have nothing to mend)
+        """Mend what `findings` finds, as far as it can be mended by itself."""
+
     @abstractmethod
     def problems(self) -> list[Problem]:
         """Return the mistakes in this placement's settings, for the checks."""

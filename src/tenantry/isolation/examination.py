@@ -9,7 +9,7 @@ from tenantry.isolation.base import Finding
 from tenantry.isolation.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 SHOWN = 5
 
@@ -34,9 +34,9 @@ QUESTIONS = {
     ),
     "owner_role": Question(
         well="The owner {owner} is under the policies as well.",
-        ill="The owner {owner} is above the policies: {found}. Views and functions that "
-        "it owns show the rows of all tenants.",
-        next_step="Let a role own the tables that is no superuser and has no BYPASSRLS.",
+        ill="The owner {owner} is above the policies: {found}. Views and functions "
+        "that it owns show the rows of all tenants.",
+        next_step="Let a role own the tables that is neither.",
     ),
     "one_role": Question(
         level="warning",
@@ -97,19 +97,27 @@ QUESTIONS = {
 }
 
 
+ROLES = ("serving_role", "owner_role", "one_role")
+
+
 def examine(
-    execute: Callable[..., list[Any]], *, schema: str, serving: str, owner: str
+    execute: Callable[..., list[Any]],
+    *,
+    questions: Iterable[str],
+    schema: str,
+    serving: str,
+    owner: str,
 ) -> Iterator[Finding]:
     """Yield what is found of the tables in the schema, one finding a question."""
     facts = {"schema": schema, "serving": serving, "owner": owner}
-    for name, question in QUESTIONS.items():
+    for name in questions:
+        question = QUESTIONS[name]
         found = [row[0] for row in execute(statements("doctor")[name], facts)]
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        facts_said = {**facts, "found": ", ".join(found[:SHOWN]) + more}
         said = question.ill if found else question.well
         yield Finding(
             level=question.level if found else "ok",
             name=name.replace("_", "-"),
-            text=f"{schema}: {said.format(**facts_said)}",
+            text=said.format(**facts, found=", ".join(found[:SHOWN]) + more),
             next_step=question.next_step.format(**facts) if found else "",
         )

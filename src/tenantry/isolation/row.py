@@ -17,7 +17,7 @@ from tenantry.conf import Problem, conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import InvalidIdentifier, LifecycleError
 from tenantry.isolation.base import Applied, Finding, Template
-from tenantry.isolation.examination import examine
+from tenantry.isolation.examination import QUESTIONS, ROLES, examine
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import (
     POSTGRESQL_MAX_BYTES,
@@ -43,12 +43,14 @@ from tenantry.isolation.tables import (
 from tenantry.kinds import DEFAULT_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tenantry.isolation.base import Watch
     from tenantry.types import TenantRef
 
 TEMPLATE = "~template"
+# PostgreSQL does not let two sessions change rights or functions at once.
+ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('tenantry', 0))"
 SCHEMA = "tenantry_rows"
 ROWS_PER_BATCH = 5_000
 LONGEST_SCHEMA = POSTGRESQL_MAX_BYTES - 21  # a kind's name follows
@@ -137,19 +139,32 @@ class RowIsolation(SharedConnectionIsolation):
 
     def findings(self) -> list[Finding]:
         """Say whether roles, policies, keys and indexes are as they must be."""
-        found = super().findings()
-        serving = self._execute("SELECT current_user")[0][0]
-        with as_owner():
-            owner = self._execute("SELECT current_user")[0][0]
-            for schema in map(self.schema, conf.kinds):
-                if self._recorded(schema):
-                    found += examine(
-                        self._execute, schema=schema, serving=serving, owner=owner
-                    )
+        found = [*super().findings(), *self._examine(ROLES, self.schema("default"))]
+        for schema in map(self.schema, conf.kinds):
+            if self._recorded(schema):
+                found += self._examine(QUESTIONS.keys() - ROLES, schema)
         return found
 
+    def dangers(self) -> list[Finding]:
+        """Return what must not be while requests are served, for a check."""
+        schemas = [self.schema(kind) for kind in conf.kinds]
+        there = [schema for schema in schemas if self._recorded(schema)]
+        found = self._examine(ROLES, schemas[0])
+        for schema in there:
+            found += self._examine(["policies"], schema)
+        return [finding for finding in found if finding.level != "ok"]
+
+    def _examine(self, questions: Iterable[str], schema: str) -> list[Finding]:
+        roles = {"serving": self._execute("SELECT current_user")[0][0]}
+        with as_owner():
+            roles["owner"] = self._execute("SELECT current_user")[0][0]
+            found = examine(
+                self._execute, questions=sorted(questions), schema=schema, **roles
+            )
+            return list(found)
+
     def repair(self) -> None:
-        """Make tables and rights what they must be, where they are there."""
+        """Make tables and rights what they must be, where there are tables."""
         for kind in conf.kinds:
             if self._recorded(self.schema(kind)):
                 self.prepare(kind)
@@ -185,12 +200,11 @@ class RowIsolation(SharedConnectionIsolation):
 
     def is_occupied(self, ref: TenantRef) -> bool:
         """Whether there are rows of the tenant."""
-        names = [
-            f"{quote(self.schema(ref.kind))}.{quote(table.name)}"
-            for table in self.tables(ref.kind)
-        ]
-        asked = " OR ".join(f"EXISTS (SELECT 1 FROM {name})" for name in names)
-        return bool(names) and bool(self._execute(f"SELECT {asked}", tenant=ref)[0][0])
+        schema = self.schema(ref.kind)
+        if not self._recorded(schema):
+            return False
+        asked = "SELECT tenantry.is_occupied(%s)"
+        return bool(self._execute(asked, [schema], tenant=ref)[0][0])
 
     def prepare(self, kind: str) -> None:
         """Make the schemas and what protects tables, as the owner; or do nothing."""
@@ -199,6 +213,7 @@ class RowIsolation(SharedConnectionIsolation):
             as_owner(),
             transaction.atomic(using=self.database),
         ):
+            self._execute(ALONE)
             self._execute(statements("row")["support"])
             self._execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self.schema(kind))}")
 
@@ -208,30 +223,18 @@ class RowIsolation(SharedConnectionIsolation):
         What has been migrated it may read only.
         """
         role = self._execute("SELECT current_user")[0][0]
-        schema = self.schema(kind)
-        with override_tenant(None), as_owner():
+        rights = "SELECT, INSERT, UPDATE, DELETE"
+        with as_owner(), transaction.atomic(using=self.database):
             if role == self._execute("SELECT current_user")[0][0]:
                 return
-            with transaction.atomic(using=self.database):
-                for name in ("tenantry", schema, PUBLIC, SHARED_SCHEMA):
-                    self._grant(name, role)
-                if self._recorded(schema):
-                    self._execute(
-                        "REVOKE INSERT, UPDATE, DELETE ON "
-                        f"{quote(schema)}.{RECORD} FROM {quote(role)}"
-                    )
+            self._execute(ALONE)
+            self._let_serve("tenantry", role, "SELECT")
+            for name in (self.schema(kind), PUBLIC, SHARED_SCHEMA):
+                self._let_serve(name, role, rights)
 
-    def _grant(self, schema: str, role: str) -> None:
-        if not self._execute("SELECT to_regnamespace(%s)", [quote(schema)])[0][0]:
-            return
-        inside, to = f"IN SCHEMA {quote(schema)}", f"TO {quote(role)}"
-        rights = "SELECT" if schema == "tenantry" else "SELECT, INSERT, UPDATE, DELETE"
-        self._execute(f"GRANT USAGE ON SCHEMA {quote(schema)} {to}")
-        self._execute(f"GRANT {rights} ON ALL TABLES {inside} {to}")
-        self._execute(f"GRANT ALL ON ALL SEQUENCES {inside} {to}")
-        change = f"ALTER DEFAULT PRIVILEGES {inside} GRANT"
-        self._execute(f"{change} {rights} ON TABLES {to}")
-        self._execute(f"{change} ALL ON SEQUENCES {to}")
+    def _let_serve(self, *facts: str) -> None:
+        if self._execute("SELECT to_regnamespace(%s)", [quote(facts[0])])[0][0]:
+            self._execute("CALL tenantry.let_serve(%s, %s, %s)", facts)
 
     def harden(self, kind: str) -> None:
         """Make every table of the kind a tenant table, those that are not yet."""

@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any, cast
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base as django_base
 
+from tenantry.backends.postgresql.alone import qualified
 from tenantry.backends.postgresql.binding import BoundCursor
 from tenantry.backends.postgresql.conflict import within_tenant
 from tenantry.backends.postgresql.creation import DatabaseCreation
+from tenantry.backends.postgresql.extensions import for_everyone
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
 from tenantry.backends.postgresql.operations import DatabaseOperations
+from tenantry.backends.postgresql.queues import asked_once
 from tenantry.backends.postgresql.rows import RowSchemaEditor
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
+from tenantry.backends.postgresql.views import as_ordinary
 from tenantry.context import ACTIVE, override_tenant
 from tenantry.isolation.base import NOTHING
 from tenantry.isolation.handler import isolations
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from tenantry.isolation.base import Carried
     from tenantry.types import TenantRef
 
+ORDINARY = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
 base: Any = django_base  # django-stubs do not know all of it
 
 if not base.is_psycopg3:
@@ -54,7 +59,7 @@ class Cursor(CarryingCursor, django_base.Cursor):
     """The cursor of ordinary statements."""
 
 
-class ServerBindingCursor(BoundCursor, base.ServerBindingCursor):
+class ServerBindingCursor(BoundCursor, base.ServerBindingCursor):  # type: ignore[misc]
     """The cursor of ordinary statements, with OPTIONS["server_side_binding"]."""
 
 
@@ -62,7 +67,7 @@ class ServerSideCursor(CarryingServerCursor, django_base.ServerSideCursor):
     """The named cursor of `QuerySet.iterator()`."""
 
 
-class BindingServerSideCursor(CarryingServerCursor, base.Database.ServerCursor):
+class BindingServerSideCursor(CarryingServerCursor, base.Database.ServerCursor):  # type: ignore[misc]
     """The named cursor, with OPTIONS["server_side_binding"]."""
 
 
@@ -152,9 +157,25 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
 
     def adapt(self, query: Any) -> Any:
         """Return the statement as the tables of the active tenant need it."""
-        if not self.shares_tables:
+        if self.shares_tables:
+            query = asked_once(within_tenant(query, self), self)
+        if not isinstance(query, str) or query.startswith(ORDINARY):
             return query
-        return within_tenant(query, self)
+        return query if self.tenant is None else self._definition(query)
+
+    def _definition(self, sql: str) -> str:
+        """Return SQL that may define something, so that it does in the tenant's place."""
+        if self.shares_tables:
+            sql = as_ordinary(sql, self)
+        return for_everyone(qualified(sql, self.own_schemas[0]), self)
+
+    @property
+    def extension_schema(self) -> str:
+        """The schema that extensions are made in: all tenants' paths lead there."""
+        tenant = self.tenant
+        isolation = tenant and isolations[tenant.placement]
+        extra = cast("SharedConnectionIsolation", isolation).extra if tenant else ()
+        return next(iter(extra), PUBLIC)
 
     @cached_property
     def tenant_tables(self) -> set[tuple[str, str]]:
@@ -176,6 +197,16 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
                     return False
             self.tenant_tables.add(known)
         return True
+
+    def is_view(self, name: str) -> bool:
+        """Whether there is a view of that name, written as in SQL."""
+        with self.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_catalog.pg_class "
+                "WHERE oid = to_regclass(%s) AND relkind = 'v'",
+                [name],
+            )
+            return cursor.fetchone() is not None
 
     @property
     def own_schemas(self) -> tuple[str, ...]:

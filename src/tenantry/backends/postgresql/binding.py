@@ -16,7 +16,7 @@ from tenantry.backends.postgresql.statement import CarryingCursor
 from tenantry.isolation.base import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from tenantry.isolation.base import Carried
 
@@ -28,57 +28,66 @@ class BoundCursor(CarryingCursor):
     """
 
     def _maybe_prepare_gen(
-        self, query: Any, *, prepare: bool | None = None, binary: bool | None = None
-    ) -> Iterator[Any]:
+        self, query: Any, **kwargs: Any
+    ) -> Generator[Any, Any, None]:
         carried = self._carried()
+        as_usual = super()._maybe_prepare_gen(query, **kwargs)
         if self._conn._pipeline or not carried.statements:  # noqa: SLF001
-            yield from super()._maybe_prepare_gen(query, prepare=prepare, binary=binary)
+            yield from as_usual
             return
-        plan = self._get_prepared(query, prepare)  # type: ignore[attr-defined]
+        binary = kwargs.get("binary")
+        plan = self._get_prepared(  # type: ignore[attr-defined]
+            query, kwargs.get("prepare")
+        )
         as_text = plan[0] is Prepare.NO and not query.params
         if as_text and not self._is_binary(binary):
-            yield from super()._maybe_prepare_gen(query, prepare=prepare, binary=binary)
+            yield from as_usual
             return
         self._prefix = NOTHING
         self.is_told = True
         try:
-            yield from self._in_one_go_gen(carried, query, plan, binary=binary)
+            yield from _in_one_go_gen(self, carried, query, plan=plan, binary=binary)
         finally:
             self.is_told = False
 
-    def _in_one_go_gen(
-        self,
-        carried: Carried,
-        query: Any,
-        plan: tuple[Prepare, bytes],
-        *,
-        binary: bool | None,
-    ) -> Iterator[Any]:
-        """Send the settings and the statement; take what the statement returned."""
-        prepare, name = plan
-        pgconn = self._pgconn
-        pgconn.enter_pipeline_mode()
-        try:
-            pgconn.send_query_params(carried.select, None)
-            if prepare is Prepare.SHOULD:
-                self._send_prepare(name, query)
-            if prepare is Prepare.NO:
-                self._execute_send(query, force_extended=True, binary=binary)
-            else:
-                self._send_query_prepared(name, query, binary=binary)
-        finally:
-            pgconn.pipeline_sync()
-            groups = yield from _results_gen(pgconn)
-        self._check_results([result for group in groups for result in group])
-        own = groups[2 if prepare is Prepare.SHOULD else 1]
-        statements = self._conn._prepared  # noqa: SLF001
-        key = statements.maybe_add_to_cache(query, prepare, name)
-        if key is not None:
-            statements.validate(key, prepare, name, own)
-        self._set_results(own)
+
+def _in_one_go_gen(
+    cursor: Any,
+    carried: Carried,
+    query: Any,
+    *,
+    plan: tuple[Prepare, bytes],
+    binary: bool | None,
+) -> Generator[Any, Any, None]:
+    """Send the settings and the statement; let the cursor have what it returned.
+
+    What psycopg does with a statement, but for the settings in front: so that an error
+    of any of them, and of the transaction's end, is raised as its own would be.
+    """
+    prepare, name = plan
+    pgconn = cursor.connection.pgconn
+    pgconn.enter_pipeline_mode()
+    try:
+        pgconn.send_query_params(carried.select, None)
+        if prepare is Prepare.SHOULD:
+            cursor._send_prepare(name, query)  # noqa: SLF001
+        if prepare is Prepare.NO:
+            cursor._execute_send(query, force_extended=True, binary=binary)  # noqa: SLF001
+        else:
+            cursor._send_query_prepared(name, query, binary=binary)  # noqa: SLF001
+    finally:
+        pgconn.pipeline_sync()
+        groups = yield from _results_gen(pgconn)
+    cursor._check_results([result for group in groups for result in group])  # noqa: SLF001
+    own = groups[2 if prepare is Prepare.SHOULD else 1]
+    statements = cursor.connection._prepared  # noqa: SLF001
+    key = statements.maybe_add_to_cache(query, prepare, name)
+    if key is not None:
+        statements.validate(key, prepare, name, own)
+    cursor._set_results(own)  # noqa: SLF001
 
 
-def _results_gen(pgconn: Any) -> Iterator[Any]:
+def _results_gen(pgconn: Any) -> Generator[Any, Any, list[Any]]:
     """Return the results of each command of the pipeline, and end the pipeline.
 
     An error of the transaction's end comes after them, as a group of its own.

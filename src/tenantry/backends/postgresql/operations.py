@@ -13,6 +13,7 @@ class DatabaseOperations(operations.DatabaseOperations):
     """Django's own, but for the connection of an active row tenant."""
 
     connection: Any
+    compiler_module = "tenantry.backends.postgresql.compiler"
 
     def sql_flush(
         self,

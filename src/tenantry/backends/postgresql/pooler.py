@@ -144,7 +144,7 @@ def _setting_leaks(
     if other is None:
         one.close()
         other = connect()
-    seen = other.one(f"SELECT current_setting('{SETTING}', true)") == value
+    seen = bool(other.one(f"SELECT current_setting('{SETTING}', true)") == value)
     if seen:
         other.one(f"SELECT set_config('{SETTING}', '', false)")
     return seen
@@ -152,11 +152,9 @@ def _setting_leaks(
 
 def _prepared_leaks(one: Client, other: Client) -> bool:
     """Whether another client can execute what one has prepared in the protocol."""
-    first, second = (
-        getattr(client.connection, "pgconn", None) for client in (one, other)
-    )
-    if not hasattr(first, "exec_prepared"):
-        return False  # a driver that prepares nothing
+    if not hasattr(one.connection, "pgconn"):
+        return False  # psycopg 2, which prepares nothing
+    first, second = one.connection.pgconn, other.connection.pgconn
     name = f"tenantry_doctor_{secrets.token_hex(8)}".encode()
     first.prepare(name, b"SELECT 1")
     seen = second.exec_prepared(name, None).ntuples == 1

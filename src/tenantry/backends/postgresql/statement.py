@@ -22,7 +22,7 @@ from psycopg import ClientCursor, errors, pq
 from tenantry.isolation.base import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from tenantry.isolation.base import Carried
 
@@ -68,7 +68,9 @@ class CarryingCursor:
         """Return what the next statement has to carry: nothing, where that was told."""
         return NOTHING if self.carry is None or self.is_told else self.carry()
 
-    def _maybe_prepare_gen(self, query: Any, **kwargs: Any) -> Iterator[Any]:
+    def _maybe_prepare_gen(
+        self, query: Any, **kwargs: Any
+    ) -> Generator[Any, Any, None]:
         if self._conn._pipeline:  # noqa: SLF001
             self._queue_in_front(query.query)
         yield from super()._maybe_prepare_gen(query, **kwargs)  # type: ignore[misc]
@@ -190,15 +192,15 @@ class CarryingServerCursor:
             super().execute(query, params, **kwargs)  # type: ignore[misc]
         return self
 
-    def _fetch_gen(self, number: int | None) -> Iterator[Any]:
+    def _fetch_gen(self, number: int | None) -> Generator[Any, Any, Any]:
         yield from self._tell_again_gen()
         return (yield from super()._fetch_gen(number))  # type: ignore[misc]
 
-    def _scroll_gen(self, value: int, mode: str) -> Iterator[Any]:
+    def _scroll_gen(self, value: int, mode: str) -> Generator[Any, Any, None]:
         yield from self._tell_again_gen()
         yield from super()._scroll_gen(value, mode)  # type: ignore[misc]
 
-    def _tell_again_gen(self) -> Iterator[Any]:
+    def _tell_again_gen(self) -> Generator[Any, Any, None]:
         running = self._pgconn.transaction_status == pq.TransactionStatus.INTRANS
         if running and self._declared.statements:
             yield from self._conn._exec_command(self._declared.select)  # noqa: SLF001

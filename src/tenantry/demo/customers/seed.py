@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.core.management.color import no_style
+from django.db import connection, transaction
 
 from tenantry.demo.customers.names import trade_of
 from tenantry.demo.shop.looks import BACKDROPS, MIXES, dice, look_of
@@ -24,6 +25,8 @@ from tenantry.demo.shop.trades import ABOUTS, ADJECTIVES, BLURBS, POSTS, TRADES
 
 if TYPE_CHECKING:
     from random import Random
+
+    from django.db.models import Model
 
     from tenantry.models import AbstractTenant
 
@@ -49,6 +52,7 @@ def seed(*, tenant: AbstractTenant, **_: Any) -> None:
     throw = dice(tenant.key)
     with transaction.atomic():
         User.objects.create(
+            pk=1,
             username=tenant.key,
             password=_password_hash(),
             is_staff=True,
@@ -57,6 +61,14 @@ def seed(*, tenant: AbstractTenant, **_: Any) -> None:
         _shop(tenant, throw).save(force_insert=True)
         Product.objects.bulk_create(_products(tenant.key, throw))
         Post.objects.bulk_create(_posts(throw))
+        _let_sequences_follow(User, Product, Post)
+
+
+def _let_sequences_follow(*models: type[Model]) -> None:
+    """Let the next row of each get a key behind those that were given here."""
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), models):
+            cursor.execute(statement)
 
 
 @cache
@@ -95,6 +107,7 @@ def _products(key: str, throw: Random) -> list[Product]:
         prices = trade.other_prices.get(glyph, trade.prices)
         products.append(
             Product(
+                pk=place + 1,
                 name=f"{adjectives[place]} {nouns[lap % len(nouns)]}",
                 blurb=blurbs[place],
                 price=throw.randint(*prices) + throw.choice((0, HALF)),
@@ -110,9 +123,10 @@ def _products(key: str, throw: Random) -> list[Product]:
 def _posts(throw: Random) -> list[Post]:
     return [
         Post(
+            pk=number,
             title=title,
             body=body,
             published=SPRING + dt.timedelta(days=throw.randrange(150)),
         )
-        for title, body in throw.sample(POSTS, 3)
+        for number, (title, body) in enumerate(throw.sample(POSTS, 3), start=1)
     ]

@@ -37,27 +37,20 @@ ORDER BY 1
 SELECT c.relname || CASE
     WHEN NOT c.relrowsecurity THEN ' (row-level security is off)'
     WHEN NOT c.relforcerowsecurity THEN ' (not forced: its owner sees all)'
-    WHEN p.oid IS NULL THEN ' (no policy)' ELSE ' (another policy lets more through)' END
-FROM pg_class c
-LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'tenantry'
-    AND p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
-    AND pg_get_expr(p.polqual, c.oid) = '(tenantry_key = tenantry.current_tenant())'
-    AND pg_get_expr(p.polwithcheck, c.oid) = '(tenantry_key = tenantry.current_tenant())'
-WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
-    AND c.relkind IN ('r', 'p') AND c.relname <> 'django_migrations'
-    AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity OR p.oid IS NULL OR EXISTS (
-        SELECT FROM pg_policy o
-        WHERE o.polrelid = c.oid AND o.polname <> 'tenantry' AND o.polpermissive))
+    WHEN NOT tenantry.is_protected(c.oid) THEN ' (not by the policy of tenantry)'
+    ELSE ' (another policy lets more through)' END
+FROM unnest(tenantry.tables(%(schema)s)) t (oid)
+JOIN pg_class c ON c.oid = t.oid
+WHERE NOT tenantry.is_protected(c.oid) OR EXISTS (
+    SELECT FROM pg_policy o
+    WHERE o.polrelid = c.oid AND o.polname <> 'tenantry' AND o.polpermissive)
 ORDER BY 1
 
 -- name: columns
 SELECT c.relname
 FROM unnest(tenantry.tables(%(schema)s)) t (oid)
 JOIN pg_class c ON c.oid = t.oid
-LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenantry_key'
-    AND NOT a.attisdropped AND a.attnotnull
-LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE pg_get_expr(d.adbin, c.oid) IS DISTINCT FROM 'tenantry.current_tenant()'
+WHERE NOT tenantry.is_marked(c.oid)
 ORDER BY 1
 
 -- name: keys
@@ -81,10 +74,11 @@ ORDER BY 1
 
 -- name: relations
 SELECT c.relname || CASE c.relkind WHEN 'm' THEN ' (materialized view)'
-    WHEN 'f' THEN ' (foreign table)' ELSE ' (view of another role)' END
+    WHEN 'f' THEN ' (foreign table)' WHEN 'v' THEN ' (view of another role)'
+    ELSE ' (partition without the policy)' END
 FROM pg_class c
 WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND (
-    c.relkind IN ('m', 'f') OR c.relkind = 'v' AND c.relowner <> (
+    c.relkind IN ('m', 'f') OR c.relispartition AND NOT tenantry.is_protected(c.oid) OR c.relkind = 'v' AND c.relowner <> (
         SELECT oid FROM pg_roles WHERE rolname = %(owner)s)
     AND NOT coalesce(c.reloptions && ARRAY['security_invoker=true', 'security_invoker=on'],
         false))

@@ -21,20 +21,73 @@ CREATE TABLE IF NOT EXISTS tenantry.migration_steps (
     PRIMARY KEY (tables, app, name, operation, tenant)
 );
 
--- Lets nobody see or write another tenant's rows of the table, its owner included.
+-- Lets nobody see or write another tenant's rows of the table, its owner included. The
+-- policies are in every plan that is made: they ask for the setting themselves, as the
+-- planner takes longer to expand a function than to find a row. A statement of no tenant
+-- carries '', which no row is marked with: WITH CHECK refuses to write one.
 CREATE OR REPLACE PROCEDURE tenantry.protect(target regclass)
 LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
-    IF NOT EXISTS (
-        SELECT FROM pg_catalog.pg_policy
-        WHERE polrelid = target AND polname = 'tenantry'
-    ) THEN
+    EXECUTE format('DROP POLICY IF EXISTS tenantry ON %s', target);
+    EXECUTE format(
+        'CREATE POLICY tenantry ON %s'
+        ' USING (tenantry_key = pg_catalog.current_setting(''tenantry.tenant'', true))'
+        ' WITH CHECK (tenantry_key ='
+        ' nullif(pg_catalog.current_setting(''tenantry.tenant'', true), ''''))', target);
+END $$;
+
+-- Whether the table is protected as `protect` does it.
+CREATE OR REPLACE FUNCTION tenantry.is_protected(target oid) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
+        SELECT FROM pg_catalog.pg_policy p
+        WHERE p.polrelid = c.oid AND p.polname = 'tenantry' AND p.polpermissive
+            AND p.polcmd = '*' AND p.polroles = '{0}'
+            AND pg_get_expr(p.polqual, c.oid)
+                = '(tenantry_key = current_setting(''tenantry.tenant''::text, true))'
+            AND pg_get_expr(p.polwithcheck, c.oid)
+                = '(tenantry_key = NULLIF(current_setting(''tenantry.tenant''::text, '
+                'true), ''''::text))')
+    FROM pg_catalog.pg_class c WHERE c.oid = target
+$$;
+
+-- Whether each row of the table is marked with its tenant.
+CREATE OR REPLACE FUNCTION tenantry.is_marked(target oid) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute a
+        JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = target AND a.attname = 'tenantry_key' AND a.attnotnull
+            AND NOT a.attisdropped
+            AND pg_get_expr(d.adbin, target) = 'tenantry.current_tenant()')
+$$;
+
+-- Lets a role use what the owner has in a schema: rows, not definitions.
+CREATE OR REPLACE PROCEDURE tenantry.let_serve(home text, role text, rights text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', home, role);
+    FOR found IN
+        SELECT c.oid::regclass AS here,
+            CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS sort,
+            CASE WHEN c.relkind = 'S' THEN 'ALL'
+                WHEN c.relname = 'django_migrations' THEN 'SELECT' ELSE rights END AS rights
+        FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = to_regnamespace(quote_ident(home))
+            AND c.relkind IN ('r', 'p', 'v', 'S') AND pg_get_userbyid(c.relowner) = current_user
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s %s FROM %I', found.sort, found.here, role);
         EXECUTE format(
-            'CREATE POLICY tenantry ON %s USING (tenantry_key = tenantry.current_tenant())'
-            ' WITH CHECK (tenantry_key = tenantry.current_tenant())', target);
-    END IF;
+            'GRANT %s ON %s %s TO %I', found.rights, found.sort, found.here, role);
+    END LOOP;
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT %s ON TABLES TO %I',
+        home, rights, role);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT ALL ON SEQUENCES TO %I',
+        home, role);
 END $$;
 
 -- Makes the tables of a schema tenant tables, those that ordinary SQL has made as well:
@@ -56,6 +109,13 @@ BEGIN
         EXECUTE format(
             'ALTER TABLE %s ADD COLUMN tenantry_key text COLLATE "C" NOT NULL'
             ' DEFAULT tenantry.current_tenant()', found.here);
+    END LOOP;
+    FOR found IN
+        SELECT t.oid::regclass AS here FROM unnest(tables) t (oid)
+        WHERE NOT tenantry.is_marked(t.oid)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN tenantry_key SET NOT NULL,'
+            ' ALTER COLUMN tenantry_key SET DEFAULT tenantry.current_tenant()', found.here);
     END LOOP;
     FOR found IN
         SELECT c.conname, c.conrelid::regclass AS here, tenantry.foreign_key(c.oid) AS sql
@@ -94,8 +154,34 @@ BEGIN
     FOREACH statement IN ARRAY rebuilt LOOP
         EXECUTE statement;
     END LOOP;
-    FOR found IN SELECT t.oid::regclass AS here FROM unnest(tables) t (oid) LOOP
+    FOR found IN
+        SELECT t.oid::regclass AS here FROM unnest(tables) t (oid)
+        WHERE NOT tenantry.is_protected(t.oid)
+    LOOP
         CALL tenantry.protect(found.here);
+    END LOOP;
+    CALL tenantry.protect_views(home);
+END $$;
+
+-- Lets each view of a schema see what whom it is asked by may see, and not its owner (that
+-- is so before PostgreSQL 15). Refuses materialized views: they keep one tenant's rows.
+CREATE OR REPLACE PROCEDURE tenantry.protect_views(home text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT c.oid::regclass AS here, c.relkind FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = to_regnamespace(quote_ident(home))
+            AND (c.relkind = 'm' OR c.relkind = 'v'
+                AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false))
+    LOOP
+        IF found.relkind = 'm' THEN
+            RAISE EXCEPTION 'The materialized view % would show one tenant''s rows to all.', found.here
+                USING HINT = 'Create it by a statement of its own, which makes it an ordinary view.';
+        ELSIF current_setting('server_version_num')::integer >= 150000 THEN
+            EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', found.here);
+        END IF;
     END LOOP;
 END $$;
 
@@ -108,6 +194,27 @@ LANGUAGE sql STABLE AS $$
         AND c.relkind IN ('r', 'p') AND NOT c.relispartition
         AND c.relname <> 'django_migrations'
 $$;
+
+-- Whether the tenant in force has rows in a tenant table of the schema.
+CREATE OR REPLACE FUNCTION tenantry.is_occupied(home text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    target regclass;
+    found boolean;
+BEGIN
+    FOR target IN
+        SELECT attrelid FROM pg_catalog.pg_attribute
+        WHERE attrelid = ANY (tenantry.tables(home)) AND attname = 'tenantry_key'
+            AND NOT attisdropped
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE tenantry_key = $1)', target)
+            INTO found USING tenantry.current_tenant();
+        IF found THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END $$;
 
 -- Whether the column of that number is the tenant's.
 CREATE OR REPLACE FUNCTION tenantry.is_first(target oid, number smallint) RETURNS boolean

@@ -1,0 +1,87 @@
+"""Asks for a tenant's sales through the ORM; times it, and has it explained."""
+
+import gc
+import json
+import time
+from contextlib import nullcontext
+
+import sales_queries
+import scope
+from django.db import connection, transaction
+
+ROWS_PER_KEY = 1_000_000
+NO_INDEX = "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"
+
+
+def first_of(key):
+    """Return the number below the tenant's first primary key."""
+    return int(key[1:]) * ROWS_PER_KEY
+
+
+def ask(name, key):
+    return scope.within(key, lambda rows: sales_queries.ask(name, rows, first_of(key)))
+
+
+def answers(*, name, keys):
+    """Return what each tenant gets: primary keys, or the number of rows."""
+    found = [ask(name, key) for key in keys]
+    gc.collect()
+    gc.freeze()
+    return [
+        each if isinstance(each, int) else sorted(row.pk for row in each)
+        for each in found
+    ]
+
+
+def time_queries(*, name, keys):
+    """Ask for each key; return wall and CPU seconds, the server's as well."""
+    ask(name, keys[0])
+    gc.collect()
+    gc.disable()
+    server = server_cpu()
+    cpu, wall = time.process_time_ns(), time.perf_counter_ns()
+    for key in keys:
+        ask(name, key)
+    wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu
+    server = server_cpu() - server
+    gc.enable()
+    return {"wall": wall / 1e9, "cpu": cpu / 1e9, "server": server / 1e9}
+
+
+def server_cpu():
+    """Return nanoseconds that the server's process for our connection has worked."""
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[0])
+
+
+def explain(*, name, key, times=1, indexes=True):
+    """Return the statement, its plan, and milliseconds of planning and executing it."""
+    seen = []
+
+    def note(execute, sql, params, *more):
+        seen.append((sql, params))
+        return execute(sql, params, *more)
+
+    with connection.execute_wrapper(note):
+        ask(name, key)
+    [(sql, params)] = seen
+    found = scope.within(
+        key, lambda _: [explained(sql, params, indexes=indexes) for _ in range(times)]
+    )
+    return {
+        "sql": sql % tuple(map(repr, params)) if params else sql,
+        "plan": found[0]["Plan"],
+        "times": [(each["Planning Time"], each["Execution Time"]) for each in found],
+    }
+
+
+def explained(sql, params, *, indexes):
+    with nullcontext() if indexes else transaction.atomic():
+        with connection.cursor() as cursor:
+            if not indexes:
+                cursor.execute(NO_INDEX)
+            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", params)
+            [[[plan]]] = cursor.fetchall()
+    return plan if isinstance(plan, dict) else json.loads(plan)

@@ -1,0 +1,175 @@
+"""Row isolation: what is true of tables that tenants share."""
+
+import io
+
+import psycopg
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.utils import DatabaseError, ProgrammingError
+
+from tenantry import override_tenant
+from tenantry.exceptions import TenantNotFound
+from tenantry.isolation import isolations
+from tenantry.isolation.owner import as_owner
+from tests.shop.models import Author, Book, Tag
+from tests.world import ONE, drop, fill, provision, rows
+
+AUTHORS = "SELECT name FROM tenantry_rows.shop_author ORDER BY id"
+
+
+def execute(sql):
+    """Run a statement; return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_a_tenant_whose_rows_are_gone_is_empty(tenants):
+    """It reads nobody else's, and not the shared half."""
+    a, b = tenants
+    User.objects.create_user("shared")
+    fill(a, "a")
+    fill(b, "b")
+    before = rows(b)
+    isolations["default"].destroy(a.ref)
+    with override_tenant(a):
+        assert not Author.objects.exists()
+        assert not User.objects.exists()
+        assert execute(AUTHORS) == []
+    assert not isolations["default"].is_occupied(a.ref)
+    assert rows(b) == before
+    assert User.objects.filter(username="shared").exists()
+    User.objects.all().delete()
+
+
+def test_a_dropped_tenant_is_not_found_and_has_no_row(world):
+    tenant = provision()
+    fill(tenant, "a")
+    assert isolations["default"].is_occupied(tenant.ref)
+    before = rows(world.a), rows(world.b)
+    drop(tenant)
+    assert not isolations["default"].is_occupied(tenant.ref)
+    with pytest.raises(TenantNotFound), override_tenant(tenant.ref.key):
+        pass
+    with override_tenant(tenant.ref):
+        assert not Author.objects.exists()
+    assert (rows(world.a), rows(world.b)) == before
+
+
+def test_sequences_are_drawn_from_by_all_and_only_raised(world):
+    high = ONE + 5_000
+    with override_tenant(world.a):
+        Tag.objects.create(pk=high, name="high")
+        reset_sequences()
+        assert Tag.objects.create(name="x").pk == high + 1
+    with override_tenant(world.b):
+        assert Tag.objects.order_by("pk").last().pk < high
+        reset_sequences()
+        assert Tag.objects.create(name="x").pk == high + 2
+
+
+def reset_sequences():
+    """Run what Django's `sqlsequencereset` says, as `loaddata` does."""
+    out = io.StringIO()
+    call_command("sqlsequencereset", "shop", stdout=out, no_color=True)
+    for statement in out.getvalue().splitlines():
+        execute(statement)
+
+
+def test_copy_reads_the_active_tenant_and_does_not_write(world):
+    """PostgreSQL refuses COPY FROM where there are policies, and says so."""
+    before = rows(world.a), rows(world.b)
+    with override_tenant(world.b), connection.cursor() as cursor:
+        with cursor.copy("COPY shop_author (name) TO STDOUT") as copy:
+            assert b"".join(copy) == b"Ann of b\nBob of b\n"
+        refusal = "COPY FROM not supported with row-level security"
+        with (
+            pytest.raises(psycopg.errors.FeatureNotSupported, match=refusal),
+            cursor.copy("COPY shop_author (id, name) FROM STDIN") as copy,
+        ):
+            copy.write_row((77, "copied"))
+    assert (rows(world.a), rows(world.b)) == before
+
+
+def test_no_tenant_carried_nothing_is_seen_and_nothing_written(world):
+    before = rows(world.a), rows(world.b)
+    with override_tenant(None):
+        assert execute(AUTHORS) == []
+        for sql in (
+            "UPDATE tenantry_rows.shop_author SET name = 'x'",
+            "DELETE FROM tenantry_rows.shop_book",
+        ):
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+                assert cursor.rowcount == 0
+        with pytest.raises(DatabaseError):
+            execute("INSERT INTO tenantry_rows.shop_author (name) VALUES ('x')")
+    assert (rows(world.a), rows(world.b)) == before
+
+
+INSERT = "INSERT INTO shop_author (id, name, tenantry_key)"
+AS_ANOTHERS = (
+    "UPDATE shop_author SET tenantry_key = '{b}'",
+    f"{INSERT} VALUES (5, 'x', '{{b}}')",
+    (
+        f"{INSERT} VALUES ({ONE}, 'x', '{{b}}') ON CONFLICT (tenantry_key, id)"
+        " DO UPDATE SET name = 'x'"
+    ),
+    (
+        "MERGE INTO shop_author t USING (SELECT 1) s ON t.tenantry_key = '{b}' WHEN NOT"
+        " MATCHED THEN INSERT (id, name, tenantry_key) VALUES (5, 'x', '{b}')"
+    ),
+)
+
+
+@pytest.mark.parametrize("sql", AS_ANOTHERS)
+def test_a_row_cannot_be_written_as_anothers(world, sql):
+    before = rows(world.a), rows(world.b)
+    with (
+        override_tenant(world.a),
+        pytest.raises(ProgrammingError, match="row-level security"),
+    ):
+        execute(sql.format(b=world.b.location))
+    assert (rows(world.a), rows(world.b)) == before
+
+
+def test_control_without_the_policy_all_rows_are_seen(world):
+    """So it is the policy that keeps them apart, and it binds the owner too."""
+    for within in (as_owner(), as_owner(False)):
+        with within, override_tenant(world.a):
+            assert execute(AUTHORS) == [("Ann of a",), ("Bob of a",)]
+    with as_owner(), override_tenant(world.a), transaction.atomic():
+        execute("ALTER TABLE shop_author NO FORCE ROW LEVEL SECURITY")
+        assert {name for (name,) in execute(AUTHORS)} >= {"Ann of a", "Ann of b"}
+        transaction.set_rollback(True)
+
+
+def test_a_row_refers_to_rows_of_its_tenant_only(world):
+    """The number of a row that another tenant has is no row's."""
+    with override_tenant(world.b):
+        other = Author.objects.create(name="only of b").pk
+    with override_tenant(world.a):
+        assert not Author.objects.filter(pk=other).exists()
+        with pytest.raises(DatabaseError, match="foreign key"):
+            Book.objects.create(title="x", author_id=other)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE shop_author NO FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE shop_author DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY tenantry ON shop_author",
+        "TRUNCATE shop_author CASCADE",
+        "CREATE INDEX x ON shop_author (name)",
+        "CREATE FUNCTION tenantry.x() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "DELETE FROM django_migrations",
+        "DELETE FROM tenantry.migration_steps",
+    ],
+)
+def test_the_role_that_serves_may_not(world, sql):
+    with override_tenant(world.a), pytest.raises(ProgrammingError) as refusal:
+        execute(sql)
+    assert isinstance(refusal.value.__cause__, psycopg.errors.InsufficientPrivilege)

@@ -1,0 +1,101 @@
+"""Fetches Django's suite, runs it in the modes asked for, says what differs."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import servers
+from tests.django_suite import BASELINE, MODES, TEN, differences, source
+
+WITHIN = Path(__file__).with_name("within")
+
+
+def main():
+    """Run the modes, and end with status 1 where a difference is not as listed."""
+    options = parsed()
+    if missing := servers.missing("postgres"):
+        sys.exit(f"{missing.why}\nget PostgreSQL with: {missing.command}")
+    folder = source.fetch()
+    source.install_requirements(folder)
+    whole = "shared" in options.modes
+    labels = options.labels or (() if whole else TEN)
+    before = results(folder, BASELINE, labels, options.jobs)
+    wrong = [
+        compare(
+            mode, before, results(folder, mode, labels_of(mode, options), options.jobs)
+        )
+        for mode in options.modes
+    ]
+    sys.exit(any(wrong))
+
+
+def parsed():
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(prog="make django-tests", description=__doc__)
+    parser.add_argument("labels", nargs="*", help="suites or tests; see the README")
+    parser.add_argument("--modes", nargs="*", default=MODES, choices=MODES)
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 4))
+    return parser.parse_args()
+
+
+def labels_of(mode, options):
+    """Return what a mode runs; nothing means the whole suite."""
+    return options.labels or (() if mode == "shared" else TEN)
+
+
+def results(folder, mode, labels, jobs):
+    """Run the suite in one mode; return what each test came to."""
+    log, file = (folder / f"{mode}.{kind}" for kind in ("log", "json"))
+    file.unlink(missing_ok=True)
+    say(f"{mode}: running {' '.join(labels) or 'the whole suite'}; see {log}")
+    with log.open("w") as output:
+        subprocess.run(
+            [sys.executable, "-m", "tenantry_suite", str(jobs), *labels],
+            cwd=folder / "tests",
+            env=environment(mode, file),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,  # failures are compared, not counted
+        )
+    if not file.exists():
+        sys.exit(f"{mode}: the run did not end as it should; its log is {log}")
+    return {
+        test: tuple(came_to) for test, came_to in json.loads(file.read_text()).items()
+    }
+
+
+def environment(mode, file):
+    """Return the environment of a run."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tenantry_suite.settings",
+        "PYTHONPATH": str(WITHIN),
+        "TENANTRY_SUITE_MODE": mode,
+        "TENANTRY_SUITE_DATABASE": json.dumps(servers.postgres()),
+        "TENANTRY_SUITE_RESULTS": str(file),
+    }
+
+
+def compare(mode, before, after):
+    """Say what differs; return whether that is not what is listed."""
+    unlisted, gone = differences.judge(mode, before, after)
+    listed = len(differences.between(before, after)) - len(unlisted)
+    say(f"{mode}: {len(after)} tests, {listed} differ as listed")
+    for difference in unlisted:
+        say(f"{mode}: not listed: {difference}")
+    for pattern in gone:
+        say(f"{mode}: listed, and the same: {pattern}")
+    return bool(unlisted or gone)
+
+
+def say(line):
+    """Print a line at once: a run takes its time."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

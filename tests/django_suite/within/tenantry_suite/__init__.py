@@ -1,0 +1,1 @@
+"""What runs inside Django's own test suite, in a process of its own."""

@@ -1,0 +1,101 @@
+"""Installs tenantry in the suite, for all of its apps and for all of its tests.
+
+The suite's tests make apps as they go, and take apps out of the registry that they do
+not need. So which app is whose is said by a rule instead of lists, and the catalog is
+kept in the registry.
+"""
+
+from django.conf import settings
+
+INSTALLED = ("tenantry", "tenantry_suite.catalog")
+LABELS = ("tenantry", "tenantry_suite_catalog")
+
+# Django's own record of migrations calls itself an app of this name, and so does one of
+# the suite: it is then in neither list, and what it makes goes where "default" leads.
+RECORDER = "migrations"
+
+
+class AllOthers(frozenset):
+    """The labels of all apps but some; listed, it is empty."""
+
+    but = frozenset()
+
+    def __contains__(self, label):
+        return label not in self.but
+
+
+def install(runtests):
+    """Put tenantry first of the apps that the suite always has."""
+    if settings.MODE == "django":
+        return
+    runtests.ALWAYS_INSTALLED_APPS[:0] = INSTALLED
+    silence(runtests)
+    keep_the_catalog()
+    divide_the_apps(in_tenants=settings.MODE in settings.ISOLATED)
+
+
+def silence(runtests):
+    """Let checks pass what is so for the suite's own reasons."""
+    setup = runtests.setup_collect_tests
+
+    def setup_silenced(*args, **kwargs):
+        done = setup(*args, **kwargs)
+        settings.SILENCED_SYSTEM_CHECKS += [
+            "tenantry.W006",  # no middleware: requests would choose another tenant
+            "tenantry.E008",  # `migrations` is in neither list, see RECORDER
+        ]
+        return done
+
+    runtests.setup_collect_tests = setup_silenced
+
+
+def keep_the_catalog():
+    """Let no test take the catalog out of the registry."""
+    from django.apps.registry import Apps
+
+    set_available_apps = Apps.set_available_apps
+    set_installed_apps = Apps.set_installed_apps
+
+    def available_with_catalog(self, available):
+        set_available_apps(self, [*INSTALLED, *available])
+
+    def installed_with_catalog(self, installed):
+        added = [name for name in INSTALLED if name not in installed]
+        set_installed_apps(self, [*added, *installed])
+
+    Apps.set_available_apps = available_with_catalog
+    Apps.set_installed_apps = installed_with_catalog
+
+
+def hide_the_catalog():
+    """Let no test of migrations come across it, once its tables are there.
+
+    Such tests count the migrated and the other apps, and know which those are.
+    """
+    from django.db.migrations.loader import MigrationLoader
+
+    load_disk = MigrationLoader.load_disk
+
+    def without_catalog(self):
+        load_disk(self)
+        self.migrated_apps.difference_update(LABELS)
+        self.unmigrated_apps.difference_update(LABELS)
+        self.disk_migrations = {
+            each: migration
+            for each, migration in self.disk_migrations.items()
+            if each[0] not in LABELS
+        }
+
+    MigrationLoader.load_disk = without_catalog
+
+
+def divide_the_apps(*, in_tenants):
+    """Make all apps of the suite the tenants', or else shared."""
+    from tenantry.conf import Conf
+
+    others = AllOthers()
+    if in_tenants:
+        others.but = frozenset([*LABELS, RECORDER])
+    ours, nobodys = frozenset(LABELS), frozenset()
+    Conf.tenant_apps = property(lambda _: others if in_tenants else nobodys)
+    Conf.shared_apps = property(lambda _: ours if in_tenants else others)
