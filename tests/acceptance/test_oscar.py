@@ -7,7 +7,7 @@ run Python and raw SQL outside a transaction, and a materialized view.
 import pytest
 
 from tests.acceptance import sites
-from tests.acceptance.browser import client, errors, host, send
+from tests.acceptance.browser import client, errors, send
 from tests.acceptance.sites import ISOLATIONS, KEYS, other
 
 pytest.importorskip("oscar", reason="install the extra `acceptance`")

@@ -1,7 +1,7 @@
 """Makes extensions where every tenant's path leads, not in one tenant's schema.
 
-A database has an extension once: made in a tenant's schema, its types would go when that
-tenant goes, and no other would find them.
+A database has an extension once: made in a tenant's schema, its types would go when
+that tenant goes, and no other would find them.
 """
 
 from __future__ import annotations
