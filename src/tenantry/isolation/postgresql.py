@@ -31,9 +31,10 @@ def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
     """Return what makes a statement look names up in these schemas, in order.
 
     *rows_of* is the row tenant whose rows it may see; None where the database holds no
-    rows of that sort.
+    rows of that sort. Temporary tables come last: one left by another tenant on this
+    connection never stands in for a table.
     """
-    names = ", ".join(map(quote, path))
+    names = ", ".join(map(quote, (*path, "pg_temp")))
     sql = [f"SET LOCAL search_path TO {names};\n"]
     # `SET LOCAL` warns in a pipeline, which PostgreSQL does not count as a transaction.
     calls = [f"pg_catalog.set_config('search_path', {literal(names)}, true)"]
