@@ -1,13 +1,13 @@
 """django-oscar from the package index, unmodified, is many separate shops.
 
-It brings 60 tables with as many relations, trees of raw SQL (treebeard), migrations that
-run Python and raw SQL outside a transaction, and a materialized view.
+It brings 60 tables with as many relations, trees of raw SQL (treebeard), migrations
+that run Python and raw SQL outside a transaction, and a materialized view.
 """
 
 import pytest
 
 from tests.acceptance import sites
-from tests.acceptance.browser import client, errors, host, send
+from tests.acceptance.browser import client, errors, send
 from tests.acceptance.sites import ISOLATIONS, KEYS, other
 
 pytest.importorskip("oscar", reason="install the extra `acceptance`")
@@ -98,7 +98,7 @@ def categorize(boss, key):
 
 
 def stock(boss, key, category):
-    """Make a type of product with attributes, a partner and a product; return its id."""
+    """Make a product with attributes and stock; return its id."""
     from oscar.apps.address.models import Country
     from oscar.apps.catalogue.models import Product
     from oscar.apps.partner.models import Partner
@@ -353,7 +353,9 @@ def viewed(key, product, category):
 
 
 def test_a_session_of_one_is_worthless_in_the_other(project):
-    assert project.call(dashboard_with, "acme", project.filled["acme"]["session"]) == 200
+    assert (
+        project.call(dashboard_with, "acme", project.filled["acme"]["session"]) == 200
+    )
     assert (
         project.call(dashboard_with, "globex", project.filled["acme"]["session"]) == 302
     )

@@ -258,7 +258,7 @@ def upload(key):
 
 def test_each_has_its_own_images(project):
     for key in KEYS:
-        number, *facts = project.call(upload, key)
+        _, *facts = project.call(upload, key)
         assert facts == [f"Picture of {key}", 4, False]
 
 

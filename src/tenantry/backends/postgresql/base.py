@@ -164,7 +164,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         return query if self.tenant is None else self._definition(query)
 
     def _definition(self, sql: str) -> str:
-        """Return SQL that may define something, so that it does in the tenant's place."""
+        """Return SQL that may define something, as the tenant's place needs it."""
         if self.shares_tables:
             sql = as_ordinary(sql, self)
         return for_everyone(qualified(sql, self.own_schemas[0]), self)
