@@ -24,8 +24,7 @@ CREATE = re.compile(
 )
 # Some must be in a schema that they name themselves.
 ELSEWHERE = (
-    "SELECT 1 FROM pg_available_extension_versions "
-    "WHERE name = %s AND schema IS NOT NULL"
+    "SELECT 1 FROM pg_available_extension_versions WHERE name = %s AND schema > ''"
 )
 
 

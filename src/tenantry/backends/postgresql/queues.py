@@ -39,7 +39,7 @@ def asked_once(query: Any, connection: DatabaseWrapper) -> Any:
 
 
 def claims(text: str) -> Iterator[tuple[int, int, int]]:
-    """Yield of each claim where it, its SELECT and its last bracket are."""
+    """Yield of each claim where it starts, where its SELECT does, and where it ends."""
     opened: list[tuple[int, int] | None] = []
     position = 0
     while found := PART.search(text, position):
@@ -53,5 +53,6 @@ def claims(text: str) -> Iterator[tuple[int, int, int]]:
             opened.append(None)
         elif found["close"] and opened:
             claim = opened.pop()
-            if claim and not any(opened) and MAYBE.search(text, claim[1], position):
+            inner = claim and MAYBE.search(text, claim[1], found.start())
+            if claim and inner and not any(opened):
                 yield *claim, found.start()
