@@ -16,7 +16,7 @@ from tenantry import guards
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.exceptions import NotSupported
 from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, literal, quote
-from tenantry.isolation.tables import KEY
+from tenantry.isolation.tables import KEY, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +153,7 @@ def is_tenants(model: Any) -> bool:
     """Whether the model's table holds tenants' rows: all do but Django's record."""
     label = model._meta.app_label
     side = guards.sides_now()[label]
-    return label != "migrations" and (side.tenants or not side.shared)
+    return label != RECORD and (side.tenants or not side.shared)
 
 
 def default_name(table: str, column: str, label: str) -> str:
