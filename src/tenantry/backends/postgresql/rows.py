@@ -8,6 +8,7 @@ column.
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql import schema as django_schema
@@ -84,12 +85,25 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
                 continue
             kind = "PRIMARY KEY" if field.primary_key else "UNIQUE"
             column = "" if field.primary_key else field.column
-            name = default_name(table, column, KEYS[kind])
+            name = self._free_name(table, column, KEYS[kind])
             self.execute(
                 f"ALTER TABLE {self.quote_name(table)} ADD CONSTRAINT {quote(name)} "
                 f"{kind} ({quote(KEY)}, {self.quote_name(field.column)})",
                 None,
             )
+
+    def _free_name(self, table: str, column: str, label: str) -> str:
+        """Return the name of a key; numbered, as PostgreSQL does, where it is taken."""
+        (schema,) = self.connection.own_schemas
+        for number in count():
+            name = default_name(table, column, f"{label}{number or ''}")
+            with self.connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT to_regclass(%s)", [f"{quote(schema)}.{quote(name)}"]
+                )
+                if cursor.fetchone()[0] is None:
+                    break
+        return name
 
     def add_field(self, model: Any, field: Any) -> None:
         """Add the column, and its keys at once, so that rows may follow."""
