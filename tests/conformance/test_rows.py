@@ -217,3 +217,21 @@ def test_two_keys_that_would_have_one_name_have_two(world, tables):
             found = connection.introspection.get_constraints(cursor, table)
             assert found[key]["unique"]
             assert len(found[key]["columns"]) == 1
+
+
+@isolate_apps("tests.shop")
+def test_rows_that_refer_by_a_new_field_do_not_stop_the_next_change(world, tables):
+    class Node(models.Model):
+        class Meta:
+            app_label = "shop"
+
+    tables(Node)
+    parent = models.ForeignKey(Node, models.CASCADE, null=True)
+    parent.set_attributes_from_name("parent")
+    with as_owner(), override_tenant(world.a):
+        node = Node.objects.create()
+        with connection.schema_editor() as editor:
+            editor.add_field(Node, parent)
+            editor.execute("UPDATE shop_node SET parent_id = %s", [node.pk])
+            editor.add_index(Node, models.Index("id", name="shop_node_by_id"))
+        assert execute("SELECT parent_id FROM shop_node") == [(node.pk,)]

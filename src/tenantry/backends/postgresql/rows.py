@@ -12,6 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql import schema as django_schema
+from django.db.backends.utils import split_identifier
 
 from tenantry import guards
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
@@ -113,7 +114,17 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
             return
         self._add_keys(model, [field])
         if field.remote_field and field.db_constraint:
-            self.execute(self.deferred_sql.pop(before))
+            self._add_foreign_key(model, self.deferred_sql.pop(before))
+
+    def _add_foreign_key(self, model: Any, statement: Any) -> None:
+        """Add it, checked at once: rows written next leave no check to do, as Django's.
+
+        With one to do PostgreSQL would refuse to alter the table in this transaction.
+        """
+        namespace, _ = split_identifier(model._meta.db_table)
+        within = f"{self.quote_name(namespace)}." if namespace else ""
+        name = statement.parts["name"]
+        self.execute(f"{statement}; SET CONSTRAINTS {within}{name} IMMEDIATE", None)
 
     def _create_index_sql(self, model: Any, *, using: str = "", **more: Any) -> Any:
         """Put the tenant first in btree indexes; others cannot begin with a text."""
