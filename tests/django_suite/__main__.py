@@ -75,9 +75,14 @@ def environment(mode, file):
         "DJANGO_SETTINGS_MODULE": "tenantry_suite.settings",
         "PYTHONPATH": str(WITHIN),
         "TENANTRY_SUITE_MODE": mode,
-        "TENANTRY_SUITE_DATABASE": json.dumps(servers.postgres()),
+        "TENANTRY_SUITE_DATABASE": json.dumps(database_of(mode)),
         "TENANTRY_SUITE_RESULTS": str(file),
     }
+
+
+def database_of(mode):
+    """Return the server and the role: PostgreSQL shows an all-mighty one every row."""
+    return servers.postgres_roles()["owner"] if mode == "row" else servers.postgres()
 
 
 def compare(mode, before, after):
