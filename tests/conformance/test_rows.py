@@ -195,13 +195,13 @@ def tables(world):
 
 @isolate_apps("tests.shop")
 def test_two_keys_that_would_have_one_name_have_two(world, tables):
-    class Item(models.Model):
+    class Item(models.Model):  # noqa: DJ008  (its table is all that is wanted)
         type_code = models.CharField(max_length=9, unique=True)
 
         class Meta:
             app_label = "shop"
 
-    class ItemType(models.Model):
+    class ItemType(models.Model):  # noqa: DJ008  (its table is all that is wanted)
         code = models.CharField(max_length=9, unique=True)
 
         class Meta:
@@ -221,7 +221,7 @@ def test_two_keys_that_would_have_one_name_have_two(world, tables):
 
 @isolate_apps("tests.shop")
 def test_rows_that_refer_by_a_new_field_do_not_stop_the_next_change(world, tables):
-    class Node(models.Model):
+    class Node(models.Model):  # noqa: DJ008  (its table is all that is wanted)
         class Meta:
             app_label = "shop"
 
@@ -235,3 +235,34 @@ def test_rows_that_refer_by_a_new_field_do_not_stop_the_next_change(world, table
             editor.execute("UPDATE shop_node SET parent_id = %s", [node.pk])
             editor.add_index(Node, models.Index("id", name="shop_node_by_id"))
         assert execute("SELECT parent_id FROM shop_node") == [(node.pk,)]
+
+
+RAW = {
+    "unique index": "CREATE UNIQUE INDEX raw ON shop_tag (id)",
+    "index": "CREATE INDEX IF NOT EXISTS raw ON shop_tag USING btree (name)",
+    "constraint": "ALTER TABLE shop_tag ADD CONSTRAINT raw UNIQUE (id)",
+    "quoted": 'ALTER TABLE ONLY "shop_tag" ADD CONSTRAINT "raw" UNIQUE ("id")',
+    "foreign key": "ALTER TABLE shop_tag ADD COLUMN a bigint, ADD CONSTRAINT raw "
+    "FOREIGN KEY (a) REFERENCES shop_author (id)",
+}
+
+
+@pytest.mark.parametrize("definition", RAW.values(), ids=RAW.keys())
+def test_raw_definitions_of_keys_hold_within_the_tenant(world, definition):
+    """Ids collide, so none of the unique ones could be made over all tenants' rows."""
+    found = (
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'raw' "
+        "UNION ALL SELECT indexdef FROM pg_indexes WHERE indexname = 'raw'"
+    )
+    with (
+        as_owner(),
+        override_tenant(world.a),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(definition)
+        cursor.execute(found)
+        made = [row[0] for row in cursor.fetchall()]
+        assert made
+        assert all("(tenantry_key, " in text for text in made)
+        transaction.set_rollback(True)
