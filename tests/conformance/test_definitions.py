@@ -123,8 +123,10 @@ def test_an_extension_is_made_for_everyone(world):
 
 def test_a_materialized_view_shows_each_tenant_its_own(world):
     made = [
-        "CREATE MATERIALIZED VIEW names AS SELECT name FROM shop_author WITH DATA; "
-        "COMMENT ON MATERIALIZED VIEW names IS 'CREATE MATERIALIZED VIEW; not this'",
+        (
+            "CREATE MATERIALIZED VIEW names AS SELECT name FROM shop_author WITH DATA; "
+            "COMMENT ON MATERIALIZED VIEW names IS 'CREATE MATERIALIZED VIEW; not this'"
+        ),
         "CREATE UNIQUE INDEX names_name ON names (name)",
     ]
     with defined(world, *made, undone="DROP MATERIALIZED VIEW names"):

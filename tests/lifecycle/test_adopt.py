@@ -189,9 +189,12 @@ def test_a_second_tenant_beside_it_is_empty_and_equal_in_structure(project):
     for table, rows in project.call(tables, "globex").items():
         if table not in FOLLOWING:
             assert rows == [], table
-    if project.isolation != "row":  # there both are in the same tables
+    if project.isolation == "row":  # in the same tables, by the same sequences
+        first = 7
+    else:
+        first = 1
         assert catalogue_of(project, "acme") == catalogue_of(project, "globex")
-    assert project.call(acts.authors, "globex", add="Ann") == [[1, "Ann"]]
+    assert project.call(acts.authors, "globex", add="Ann") == [[first, "Ann"]]
     adopted(project)
 
 

@@ -12,6 +12,7 @@ from tenantry.context import override_tenant
 from tenantry.isolation.base import Carried, Finding, Isolation
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import literal, quote
+from tenantry.isolation.tables import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +25,6 @@ BACKEND = "tenantry.backends.postgresql"
 RESERVED = {PUBLIC, SHARED_SCHEMA, "information_schema", "tenantry"}
 NOBODY = ""
 MOST = 10_000
-RECORD = "django_migrations"
 
 
 def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:

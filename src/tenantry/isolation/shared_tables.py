@@ -9,9 +9,14 @@ from django.db import connections, transaction
 from tenantry.context import override_tenant
 from tenantry.isolation.identifiers import literal, quote
 from tenantry.isolation.owner import as_owner
-from tenantry.isolation.postgresql import PUBLIC, RECORD, SHARED_SCHEMA
+from tenantry.isolation.postgresql import PUBLIC, SHARED_SCHEMA
 from tenantry.isolation.sql import statements
-from tenantry.isolation.tables import by_reference, in_batches, tenant_tables
+from tenantry.isolation.tables import (
+    RECORD,
+    by_reference,
+    in_batches,
+    tenant_tables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

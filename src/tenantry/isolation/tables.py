@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 KEY = "tenantry_key"
+RECORD = "django_migrations"
 
 
 @dataclass(frozen=True, slots=True)
