@@ -84,23 +84,30 @@ def test_an_index_is_made_concurrently_in_its_place(world):
     ("sql", "expected"),
     [
         ("VACUUM", "VACUUM"),
-        ("vacuum (full, analyze) t", 'vacuum (full, analyze) "x".t'),
-        ("VACUUM ANALYZE t (a, b)", 'VACUUM ANALYZE "x".t (a, b)'),
-        ('reindex table concurrently "T"', 'reindex table concurrently "x"."T"'),
-        ("drop index concurrently a, s.b", 'drop index concurrently "x".a, s.b'),
+        ("vacuum (full, analyze) shop_tag", "vacuum (full, analyze) {}.shop_tag"),
+        ("VACUUM ANALYZE shop_tag (id)", "VACUUM ANALYZE {}.shop_tag (id)"),
         (
-            'create index concurrently on "a-b"."c"',
-            'create index concurrently on "a-b"."c"',
+            'reindex table concurrently "shop_tag"',
+            'reindex table concurrently {}."shop_tag"',
         ),
         (
-            "create unique index concurrently i on only t (a)",
-            'create unique index concurrently i on only "x".t (a)',
+            "drop index concurrently shop_tag_pkey, s.b",
+            "drop index concurrently {}.shop_tag_pkey, s.b",
         ),
-        ("CREATE INDEX i ON t (a)", "CREATE INDEX i ON t (a)"),
+        (
+            'create index concurrently on "a-shop_tag"."c"',
+            'create index concurrently on "a-shop_tag"."c"',
+        ),
+        (
+            "create unique index concurrently i on only shop_tag (id)",
+            "create unique index concurrently i on only {}.shop_tag (id)",
+        ),
+        ("CREATE INDEX i ON shop_tag (id)", "CREATE INDEX i ON shop_tag (id)"),
     ],
 )
-def test_names_without_a_schema_get_one_where_a_statement_goes_alone(sql, expected):
-    assert qualified(sql, "x") == expected
+def test_names_get_their_schema_where_a_statement_goes_alone(world, sql, expected):
+    with override_tenant(world.a):
+        assert qualified(sql, connection) == expected.format(f'"{home(world)}"')
 
 
 def test_an_extension_is_made_for_everyone(world):
@@ -122,12 +129,12 @@ def test_an_extension_is_made_for_everyone(world):
 
 
 def test_a_materialized_view_shows_each_tenant_its_own(world):
-    made = [
+    script = (
         "CREATE MATERIALIZED VIEW names AS SELECT name FROM shop_author WITH DATA; "
-        "COMMENT ON MATERIALIZED VIEW names IS 'CREATE MATERIALIZED VIEW; not this'",
-        "CREATE UNIQUE INDEX names_name ON names (name)",
-    ]
-    with defined(world, *made, undone="DROP MATERIALIZED VIEW names"):
+        "COMMENT ON MATERIALIZED VIEW names IS 'CREATE MATERIALIZED VIEW; not this'"
+    )
+    index = "CREATE UNIQUE INDEX names_name ON names (name)"
+    with defined(world, script, index, undone="DROP MATERIALIZED VIEW names"):
         for tenant, name in ((world.a, "a"), (world.b, "b")):
             acting = as_owner(not ROWS)  # the serving role may refresh what is a view
             with acting, override_tenant(tenant):
