@@ -4,16 +4,18 @@ import pytest
 
 from tests.acceptance import sites
 from tests.acceptance.browser import host
-from tests.acceptance.sites import ISOLATIONS, KEYS, other
+from tests.acceptance.sites import KEYS, PROVEN, ROW, SCHEMA, SQLITE, other
 
 pytest.importorskip("wagtail", reason="install the extra `acceptance`")
 SETTINGS = "tests.acceptance.wagtail_project.settings"
 OLDER = "wagtail-6.3"
 ORIGINS = [
-    *ISOLATIONS,
+    SQLITE,
+    SCHEMA,
+    ROW,
     *(
-        pytest.param(f"{name}, from {OLDER}", marks=pytest.mark.postgres)
-        for name in ("schema", "row")
+        pytest.param(f"{each.values[0]}, from {OLDER}", marks=each.marks)
+        for each in [ROW, *PROVEN]
     ),
 ]
 MADE_FROM_ZERO = {}
