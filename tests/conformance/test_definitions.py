@@ -129,23 +129,12 @@ def test_an_extension_is_made_for_everyone(world):
 
 
 def test_a_materialized_view_shows_each_tenant_its_own(world):
-<<<<<<< HEAD
-    made = [
-        (
-            "CREATE MATERIALIZED VIEW names AS SELECT name FROM shop_author WITH DATA; "
-            "COMMENT ON MATERIALIZED VIEW names IS 'CREATE MATERIALIZED VIEW; not this'"
-        ),
-        "CREATE UNIQUE INDEX names_name ON names (name)",
-    ]
-    with defined(world, *made, undone="DROP MATERIALIZED VIEW names"):
-=======
     script = (
         "CREATE MATERIALIZED VIEW names AS SELECT name FROM shop_author WITH DATA; "
         "COMMENT ON MATERIALIZED VIEW names IS 'CREATE MATERIALIZED VIEW; not this'"
     )
     index = "CREATE UNIQUE INDEX names_name ON names (name)"
     with defined(world, script, index, undone="DROP MATERIALIZED VIEW names"):
->>>>>>> accept
         for tenant, name in ((world.a, "a"), (world.b, "b")):
             acting = as_owner(not ROWS)  # the serving role may refresh what is a view
             with acting, override_tenant(tenant):

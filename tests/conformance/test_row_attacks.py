@@ -208,16 +208,17 @@ MADE = (
 @pytest.fixture
 def _made():
     """What a migration may make by SQL of its own, hardened as after a migration."""
-    isolation = isolations["default"]
-    with as_owner(), override_tenant(isolation.template_ref("")):
+    template = isolations["default"].template_ref("")
+    tables = isolations["default"].tables_of(template)
+    with as_owner(), override_tenant(template):
         for sql in MADE:
             execute(sql)
-        isolation.harden("default")
-        isolation.grant("default")
+        tables.harden()
+        tables.grant()
         execute(
             "ALTER TABLE event ATTACH PARTITION event2 FOR VALUES FROM (10) TO (20)"
         )
-        isolation.harden("default")
+        tables.harden()
         yield
         execute("DROP TABLE event, special; DROP VIEW names; DROP FUNCTION all_names()")
 

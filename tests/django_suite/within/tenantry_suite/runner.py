@@ -79,7 +79,7 @@ def make_tenant():
     tenant.save()
     isolation = isolations[tenant.placement]
     if isolation.shares_tables:
-        isolation.prepare(tenant.kind)
+        isolation.tables_of(tenant.ref).prepare()
     isolation.create_empty(tenant.ref)
     activate(tenant)
     call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
