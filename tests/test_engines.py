@@ -52,12 +52,13 @@ def test_postgresql_databases_conform():
 
 @pytest.mark.postgres
 def test_postgresql_schemas_behind_a_pool_conform():
-    conform("pool", f"{SUITE}/test_pool.py", f"{SUITE}/test_concurrency.py")
+    names = ("pool", "concurrency", "state_machine")
+    conform("pool", *(f"{SUITE}/test_{name}.py" for name in names))
 
 
 @pytest.mark.postgres
 def test_postgresql_schemas_with_parameters_bound_by_the_server_conform():
-    names = ("statements", "binding", "pipelines", "transactions")
+    names = ("statements", "binding", "pipelines", "transactions", "state_machine")
     conform("binding", *(f"{SUITE}/test_{name}.py" for name in names))
 
 

@@ -30,6 +30,7 @@ from tenantry import guards, history
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.context import ACTIVE, bind_tenant, override_tenant
+from tenantry.isolation.tables import RECORD
 from tenantry.routing.chain import leads_to_tenant
 from tenantry.types import LABEL_PREFIX
 
@@ -507,9 +508,9 @@ def allowed_hosts_follow_the_catalog() -> None:
 def migration_signals_name_their_tenant() -> None:
     """`flush` names `default`, by which receivers would stamp the tenant's objects.
 
-    Nothing is sent for an app that the place lacks (a tenant of a kind without it, or the
-    shared database where it is tenants' only): its receivers would ask for its tables,
-    and it would get content types and permissions.
+    Nothing is sent for an app that the place lacks (a tenant of a kind without it, or
+    the shared database where it is tenants' only): its receivers would ask for its
+    tables, and it would get content types and permissions.
     """
 
     def send(original: Any, sender: Any, **named: Any) -> Any:
@@ -530,6 +531,12 @@ def _lacks(app_label: str, tenant: TenantRef | None, alias: Any) -> bool:
         return guards.sides[tenant.kind][app_label].elsewhere
     side = guards.sides[None][app_label]
     return alias == DEFAULT_DB_ALIAS and side.tenants and not side.shared
+
+
+@seam
+def the_record_of_migrations_is_no_app() -> None:
+    """Its model names the app `migrations`, as an app of the project may be named."""
+    MigrationRecorder.Migration._meta.app_label = RECORD
 
 
 @seam

@@ -1,21 +1,21 @@
 """django-oscar from the package index, unmodified, is many separate shops.
 
-It brings 60 tables with as many relations, trees of raw SQL (treebeard), migrations that
-run Python and raw SQL outside a transaction, and a materialized view.
+It brings 60 tables with as many relations, trees of raw SQL (treebeard), migrations
+that run Python and raw SQL outside a transaction, and a materialized view.
 """
 
 import pytest
 
 from tests.acceptance import sites
-from tests.acceptance.browser import client, errors, host, send
-from tests.acceptance.sites import ISOLATIONS, KEYS, other
+from tests.acceptance.browser import client, errors, send
+from tests.acceptance.sites import KEYS, PROVEN, ROW, SQLITE, other
 
 pytest.importorskip("oscar", reason="install the extra `acceptance`")
 SETTINGS = "tests.acceptance.oscar_project.settings"
 PRICES = {"acme": "16.00", "globex": "14.00"}
 
 
-@pytest.fixture(scope="module", params=ISOLATIONS)
+@pytest.fixture(scope="module", params=[SQLITE, ROW, *PROVEN])
 def project(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oscar") / "p"
     made = sites.make(request.param, folder, SETTINGS)
@@ -98,7 +98,7 @@ def categorize(boss, key):
 
 
 def stock(boss, key, category):
-    """Make a type of product with attributes, a partner and a product; return its id."""
+    """Make a product with attributes and stock; return its id."""
     from oscar.apps.address.models import Country
     from oscar.apps.catalogue.models import Product
     from oscar.apps.partner.models import Partner

@@ -1,9 +1,9 @@
 """A worker's claim, `id IN (SELECT ... LIMIT 1 FOR UPDATE SKIP LOCKED)`, is asked once.
 
 Whether PostgreSQL asks it once or for each row is the planner's choice. A key that is
-unique makes it choose once; on row tenants' tables a key is unique only beside the tenant,
-and small tables then have the claim asked for each row, with another answer each time. As
-an array, which means the same, it is asked once always.
+unique makes it choose once; on row tenants' tables a key is unique only beside the
+tenant, and small tables then have the claim asked for each row, with another answer
+each time. As an array, which means the same, it is asked once always.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def asked_once(query: Any, connection: DatabaseWrapper) -> Any:
 
 
 def claims(text: str) -> Iterator[tuple[int, int, int]]:
-    """Yield of each claim where it starts, where its SELECT does, and its last bracket."""
+    """Yield of each claim where it starts, where its SELECT does, and where it ends."""
     opened: list[tuple[int, int] | None] = []
     position = 0
     while found := PART.search(text, position):
@@ -52,6 +52,8 @@ def claims(text: str) -> Iterator[tuple[int, int, int]]:
             opened.append((found.start(), found.end()) if one_column else None)
         elif found["open"] or found["target"]:
             opened.append(None)
-        elif found["close"] and opened and (claim := opened.pop()):
-            if MAYBE.search(text, claim[1], found.start()) and not any(opened):
+        elif found["close"] and opened:
+            claim = opened.pop()
+            inner = claim and MAYBE.search(text, claim[1], found.start())
+            if claim and inner and not any(opened):
                 yield *claim, found.start()

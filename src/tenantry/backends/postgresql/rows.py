@@ -8,15 +8,17 @@ column.
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql import schema as django_schema
+from django.db.backends.utils import split_identifier
 
 from tenantry import guards
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.exceptions import NotSupported
 from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, literal, quote
-from tenantry.isolation.tables import KEY
+from tenantry.isolation.tables import KEY, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,12 +86,25 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
                 continue
             kind = "PRIMARY KEY" if field.primary_key else "UNIQUE"
             column = "" if field.primary_key else field.column
-            name = default_name(table, column, KEYS[kind])
+            name = self._free_name(table, column, KEYS[kind])
             self.execute(
                 f"ALTER TABLE {self.quote_name(table)} ADD CONSTRAINT {quote(name)} "
                 f"{kind} ({quote(KEY)}, {self.quote_name(field.column)})",
                 None,
             )
+
+    def _free_name(self, table: str, column: str, label: str) -> str:
+        """Return the name of a key; numbered, as PostgreSQL does, where it is taken."""
+        (schema,) = self.connection.own_schemas
+        for number in count():
+            name = default_name(table, column, f"{label}{number or ''}")
+            with self.connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT to_regclass(%s)", [f"{quote(schema)}.{quote(name)}"]
+                )
+                if cursor.fetchone()[0] is None:
+                    break
+        return name
 
     def add_field(self, model: Any, field: Any) -> None:
         """Add the column, and its keys at once, so that rows may follow."""
@@ -99,7 +114,17 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
             return
         self._add_keys(model, [field])
         if field.remote_field and field.db_constraint:
-            self.execute(self.deferred_sql.pop(before))
+            self._add_foreign_key(model, self.deferred_sql.pop(before))
+
+    def _add_foreign_key(self, model: Any, statement: Any) -> None:
+        """Add it, checked at once: rows written next leave no check to do, as Django's.
+
+        With one to do PostgreSQL would refuse to alter the table in this transaction.
+        """
+        namespace, _ = split_identifier(model._meta.db_table)
+        within = f"{self.quote_name(namespace)}." if namespace else ""
+        name = statement.parts["name"]
+        self.execute(f"{statement}; SET CONSTRAINTS {within}{name} IMMEDIATE", None)
 
     def _create_index_sql(self, model: Any, *, using: str = "", **more: Any) -> Any:
         """Put the tenant first in btree indexes; others cannot begin with a text."""
@@ -153,7 +178,7 @@ def is_tenants(model: Any) -> bool:
     """Whether the model's table holds tenants' rows: all do but Django's record."""
     label = model._meta.app_label
     side = guards.sides_now()[label]
-    return label != "migrations" and (side.tenants or not side.shared)
+    return label != RECORD and (side.tenants or not side.shared)
 
 
 def default_name(table: str, column: str, label: str) -> str:

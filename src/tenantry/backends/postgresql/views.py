@@ -1,8 +1,8 @@
 """For row tenants a materialized view is made as an ordinary one.
 
 PostgreSQL knows no policy on a materialized view: it holds the rows of the tenant that
-was in force when it was refreshed, and shows them to all. An ordinary view reads the tables
-for whom it is asked by, so it needs neither refreshing nor an index of its own.
+was in force when it was refreshed, and shows them to all. An ordinary view reads the
+tables for whom it is asked by, so it needs neither refreshing nor an index of its own.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def _ordinary(text: str, connection: DatabaseWrapper) -> str:
         return f"{found['lead']}SELECT FROM {found['name']} LIMIT 0"
     if (found := INDEX.match(text)) and connection.is_view(found["name"]):
         return f"{found['lead']}{NOTHING}"
-    return OTHER.sub(r"\g<verb> VIEW", text, count=1)
+    if found := OTHER.match(text):
+        return f"{found['verb']} VIEW{text[found.end() :]}"
+    return text
 
 
 def apart(text: str) -> Iterator[str]:

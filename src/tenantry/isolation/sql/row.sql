@@ -154,9 +154,12 @@ BEGIN
     FOREACH statement IN ARRAY rebuilt LOOP
         EXECUTE statement;
     END LOOP;
+    -- Partitions too: the policy of the whole is not asked where a part is named.
     FOR found IN
-        SELECT t.oid::regclass AS here FROM unnest(tables) t (oid)
-        WHERE NOT tenantry.is_protected(t.oid)
+        SELECT c.oid::regclass AS here FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = to_regnamespace(quote_ident(home))
+            AND (c.oid = ANY (tables) OR c.relispartition AND c.relkind IN ('r', 'p'))
+            AND NOT tenantry.is_protected(c.oid)
     LOOP
         CALL tenantry.protect(found.here);
     END LOOP;
