@@ -8,6 +8,7 @@ column.
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql import schema as django_schema
@@ -26,9 +27,16 @@ Base: Any = DatabaseSchemaEditor  # django-stubs do not know all of it
 FIRST = f"({quote(KEY)}, %(columns)s)"
 COLUMN = f'{quote(KEY)} text COLLATE "C" NOT NULL DEFAULT tenantry.current_tenant()'
 KEYS = {"PRIMARY KEY": "pkey", "UNIQUE": "key"}
+ALTER = re.compile(r"\s*alter\b", re.IGNORECASE)
 EXCLUDE = re.compile(r"\bEXCLUDE USING (\w+) \(", re.IGNORECASE)
 SET_COLUMN_POSTGRESQL = 150000
 BTREE = ("", " USING btree")
+TAKEN = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class
+        WHERE relname = %s AND relnamespace = current_schema()::regnamespace)
+    OR EXISTS (SELECT FROM pg_catalog.pg_constraint
+        WHERE conname = %s AND connamespace = current_schema()::regnamespace)
+"""
 
 
 def with_tenant(template: str) -> str:
@@ -84,12 +92,22 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
                 continue
             kind = "PRIMARY KEY" if field.primary_key else "UNIQUE"
             column = "" if field.primary_key else field.column
-            name = default_name(table, column, KEYS[kind])
+            name = self._free_name(table, column, KEYS[kind])
             self.execute(
                 f"ALTER TABLE {self.quote_name(table)} ADD CONSTRAINT {quote(name)} "
                 f"{kind} ({quote(KEY)}, {self.quote_name(field.column)})",
                 None,
             )
+
+    def _free_name(self, table: str, column: str, label: str) -> str:
+        """Return the name that PostgreSQL would choose: renamed tables keep theirs."""
+        names = (default_name(table, column, f"{label}{n or ''}") for n in count())
+        with self.connection.cursor() as cursor:
+            for name in names:
+                cursor.execute(TAKEN, [name, name])
+                if not cursor.fetchone()[0]:
+                    break
+        return name
 
     def add_field(self, model: Any, field: Any) -> None:
         """Add the column, and its keys at once, so that rows may follow."""
@@ -129,23 +147,19 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
         return statement
 
     def execute(self, sql: Any, params: Any = ()) -> Any:
-        """Execute; exclusion constraints compare rows of one tenant only."""
-        found = EXCLUDE.search(str(sql)) if "EXCLUDE" in str(sql) else None
-        if found is not None:
+        """Execute; exclusion constraints compare rows of one tenant only.
+
+        A table that raw SQL makes has no tenant's column yet: it is hardened later.
+        """
+        text = str(sql)
+        found = EXCLUDE.search(text)
+        if found is not None and (KEY in text or ALTER.match(text)):
             sql = self._exclude_within_tenant(str(sql), found)
         return super().execute(sql, params)
 
     def _exclude_within_tenant(self, sql: str, found: re.Match[str]) -> str:
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'")
-            extended = cursor.fetchone() is not None
-        if found[1].lower() != "gist" or not extended:
-            msg = (
-                f"An exclusion constraint by {found[1]} cannot tell tenants apart. It "
-                "can by gist, with the extension btree_gist: add "
-                "`django.contrib.postgres.operations.BtreeGistExtension()` before it."
-            )
-            raise NotSupported(msg)
+            cursor.execute("CALL tenantry.require_gist(%s)", [found[1].lower()])
         return EXCLUDE.sub(f"EXCLUDE USING {found[1]} ({quote(KEY)} WITH =, ", sql)
 
 
