@@ -346,9 +346,9 @@ def tenant_first(server, plan):
 
 def scans_of(plan):
     """Yield the nodes of a plan that read a table by themselves."""
-    if "Relation Name" in plan and plan["Node Type"] != "Bitmap Heap Scan":
-        yield plan
-    elif plan["Node Type"] == "Bitmap Index Scan":
+    if ("Relation Name" in plan and plan["Node Type"] != "Bitmap Heap Scan") or plan[
+        "Node Type"
+    ] == "Bitmap Index Scan":
         yield plan
     for part in plan.get("Plans", ()):
         yield from scans_of(part)

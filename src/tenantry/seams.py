@@ -495,9 +495,9 @@ def allowed_hosts_follow_the_catalog() -> None:
 def migration_signals_name_their_tenant() -> None:
     """`flush` names `default`, by which receivers would stamp the tenant's objects.
 
-    Nothing is sent for an app that the place lacks (a tenant of a kind without it, or the
-    shared database where it is tenants' only): its receivers would ask for its tables,
-    and it would get content types and permissions.
+    Nothing is sent for an app that the place lacks (a tenant of a kind without it, or
+    the shared database where it is tenants' only): its receivers would ask for its
+    tables, and it would get content types and permissions.
     """
 
     def send(original: Any, sender: Any, **named: Any) -> Any:

@@ -27,7 +27,9 @@ def packages(name):
     """Return the folder of a project's own packages; skip the tests without it."""
     folder = Path(sys.prefix) / "apart" / name
     if not (folder / ".made").exists():
-        pytest.skip(f"`make {folder}/.made` installs tests/acceptance/packages/{name}.txt")
+        pytest.skip(
+            f"`make {folder}/.made` installs tests/acceptance/packages/{name}.txt"
+        )
     return folder
 
 

@@ -7,7 +7,7 @@ run Python and raw SQL outside a transaction, and a materialized view.
 import pytest
 
 from tests.acceptance import sites
-from tests.acceptance.browser import client, errors, host, send
+from tests.acceptance.browser import client, errors, send
 from tests.acceptance.sites import ISOLATIONS, KEYS, other
 
 pytest.importorskip("oscar", reason="install the extra `acceptance`")
@@ -353,7 +353,9 @@ def viewed(key, product, category):
 
 
 def test_a_session_of_one_is_worthless_in_the_other(project):
-    assert project.call(dashboard_with, "acme", project.filled["acme"]["session"]) == 200
+    assert (
+        project.call(dashboard_with, "acme", project.filled["acme"]["session"]) == 200
+    )
     assert (
         project.call(dashboard_with, "globex", project.filled["acme"]["session"]) == 302
     )

@@ -359,18 +359,16 @@ class Laboratory:
 
 def judge(cell, outcome):
     """Return what is wrong with the outcome; None where all is as it must be."""
-    if outcome.changed - {cell.active}:
-        return f"{outcome.changed} changed, which was not active"
-    if outcome.changed and cell.kind != WRITES:
-        return "rows were changed by a method that changes none"
+    allowed = {cell.active} if cell.kind == WRITES else set()
+    if outcome.changed - allowed:
+        return f"it changed rows of {outcome.changed}"
     if cell.use == GIVEN:
         return _given(outcome)
     if cell.origin.loose:
         return _loose(cell, outcome)
-    if cell.abroad and cell.kind not in {LOCAL, FREE}:
-        return _refused(outcome)
-    if cell.abroad and cell.kind == FREE:
-        return _refused(outcome) if outcome.sent else None
+    if cell.abroad and cell.kind != LOCAL:
+        free = cell.kind == FREE and not outcome.sent
+        return None if free else _refused(outcome)
     return _failed(cell, outcome) or _done(cell, outcome)
 
 

@@ -173,3 +173,34 @@ def test_the_role_that_serves_may_not(world, sql):
     with override_tenant(world.a), pytest.raises(ProgrammingError) as refusal:
         execute(sql)
     assert isinstance(refusal.value.__cause__, psycopg.errors.InsufficientPrivilege)
+
+
+RAW = {
+    "unique index": "CREATE UNIQUE INDEX raw ON shop_tag (id)",
+    "index": "CREATE INDEX IF NOT EXISTS raw ON shop_tag USING btree (name)",
+    "constraint": "ALTER TABLE shop_tag ADD CONSTRAINT raw UNIQUE (id)",
+    "quoted": 'ALTER TABLE ONLY "shop_tag" ADD CONSTRAINT "raw" UNIQUE ("id")',
+    "foreign key": "ALTER TABLE shop_tag ADD COLUMN a bigint, ADD CONSTRAINT raw "
+    "FOREIGN KEY (a) REFERENCES shop_author (id)",
+}
+
+
+@pytest.mark.parametrize("definition", RAW.values(), ids=RAW.keys())
+def test_raw_definitions_of_keys_hold_within_the_tenant(world, definition):
+    """Ids collide, so none of the unique ones could be made over all tenants' rows."""
+    found = (
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'raw' "
+        "UNION ALL SELECT indexdef FROM pg_indexes WHERE indexname = 'raw'"
+    )
+    with (
+        as_owner(),
+        override_tenant(world.a),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(definition)
+        cursor.execute(found)
+        made = [row[0] for row in cursor.fetchall()]
+        assert made
+        assert all("(tenantry_key, " in text for text in made)
+        transaction.set_rollback(True)

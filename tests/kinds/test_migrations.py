@@ -12,6 +12,7 @@ pytestmark = pytest.mark.postgres
 OF_DEFAULT = [key for key, (_, kind) in ALL.items() if kind == "default"]
 OTHERS = [key for key in ALL if key not in OF_DEFAULT]
 INITIAL, SIZE, COLOUR = "0001_initial", "0002_size", "0003_colour"
+USERS = ["auth", "contenttypes", "gadgets", "sessions"]
 ADD = """
 from django.db import migrations, models
 
@@ -258,6 +259,50 @@ def test_named_or_squashed_they_are_those_of_the_kind_too(world, default_apps):
         path = world.folder / "gadgets" / "migrations" / "0001_squashed_0002_size.py"
         path.unlink()
     world.manage("migrate", "-v0").ok()
+
+
+def test_an_app_that_others_depend_on_comes_as_the_docs_say(world):
+    """`gadgets` depends on `auth`, which `board` shares until now."""
+    of_board = sorted(key for key in ALL if ALL[key][1] == "board")
+    kinds = world.settings["TENANTRY"]["KINDS"]
+    with_users = {**kinds, "board": {**kinds["board"], "TENANT_APPS": USERS}}
+    try:
+        world.set(KINDS=with_users)
+        refused = world.manage("tenants", "migrate")
+        assert refused.status == 1
+        assert f"{len(of_board)} of {len(of_board)} tenants failed" in refused.err
+        assert "InconsistentMigrationHistory" in refused.err
+
+        world.set(KINDS=kinds)
+        argv = ("tenants", "migrate", "--kind", "board")
+        world.manage(*argv, "gadgets", "zero", "--fake").ok()
+        world.set(KINDS=with_users)
+        world.manage(*argv, "auth").ok()
+        world.manage(*argv, "gadgets", "--fake").ok()
+        assert migrate(world) == of_board  # sessions
+        found = world.call(look)
+        for key in of_board:
+            assert found[key]["apps"] == USERS
+        assert world.call(users_of, of_board) == [
+            ["None", 1],
+            *([k, 0] for k in of_board),
+        ]
+    finally:
+        world.set(KINDS=kinds)
+    assert migrate(world) == []
+
+
+def users_of(keys):
+    """Return how many users the shared site and the tenants have."""
+    from django.contrib.auth.models import User
+
+    from tenantry import override_tenant
+
+    found = []
+    for key in (None, *keys):
+        with override_tenant(key):
+            found.append([str(key), User.objects.count()])
+    return found
 
 
 def test_a_new_tenant_has_what_its_kind_has(world):

@@ -137,6 +137,9 @@ def adopted(project, key="acme"):
     assert not {"shop_author", "shop_book", "django_admin_log"} & shared.keys()
     for half in ("auth_user", "auth_group", "django_session", "auth_user_groups"):
         assert shared[half] == []
+    both = {"auth", "contenttypes", "sessions"}
+    assert recorded(own) == both | {"admin", "shop"}
+    assert recorded(shared) == both | {"geo", "customers", "tenantry"}
     assert project.call(acts.look, key) == {
         "answer": 200,
         "state": "active",
@@ -145,6 +148,11 @@ def adopted(project, key="acme"):
         "record": None,
         "key": "used",
     }
+
+
+def recorded(tables):
+    """Return the apps whose migrations are recorded."""
+    return {row[1] for row in tables["django_migrations"]}
 
 
 def adopt(project, *more):

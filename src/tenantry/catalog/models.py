@@ -98,9 +98,14 @@ class TenantRow(models.Model):
             return
         self.complete()
         self.full_clean(validate_unique=False, validate_constraints=False)
-        with override_tenant(None), transaction.atomic():
-            self._take_key()
-            super().save(*args, **kwargs)
+        with override_tenant(None):
+            try:
+                with transaction.atomic():
+                    UsedKey.objects.create(key=self.key)
+                    super().save(*args, **kwargs)
+            except IntegrityError:
+                self._refuse_used_key()
+                raise
         self.remember()
 
     @property
@@ -165,24 +170,23 @@ class TenantRow(models.Model):
                 )
                 raise ValidationError(msg, code="permanent")
 
-    def _take_key(self) -> None:
-        try:
-            with transaction.atomic():
-                UsedKey.objects.create(key=self.key)
-        except IntegrityError:
-            used = UsedKey.objects.filter(key=self.key).first()
-            gone = used is not None and used.dropped_at is not None
-            raise KeyTaken(
-                self.key,
-                "record",
-                "the key belonged to a tenant that was dropped; revived, old cookies, "
-                "tokens and cached objects would fit again"
-                if gone
-                else "there is a tenant of that key already",
-                next_step="Choose another key."
-                if gone
-                else f"See `manage.py tenants show {self.key}`.",
-            ) from None
+    def _refuse_used_key(self) -> None:
+        """Raise `KeyTaken` where the key is another's; what was tried is undone."""
+        used = UsedKey.objects.filter(key=self.key).first()
+        if used is None:
+            return
+        gone = used.dropped_at is not None
+        raise KeyTaken(
+            self.key,
+            "record",
+            "the key belonged to a tenant that was dropped; revived, old cookies, "
+            "tokens and cached objects would fit again"
+            if gone
+            else "there is a tenant of that key already",
+            next_step="Choose another key."
+            if gone
+            else f"See `manage.py tenants show {self.key}`.",
+        ) from None
 
 
 class DomainRow(models.Model):

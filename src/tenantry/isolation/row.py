@@ -200,12 +200,11 @@ class RowIsolation(SharedConnectionIsolation):
 
     def is_occupied(self, ref: TenantRef) -> bool:
         """Whether there are rows of the tenant."""
-        names = [
-            f"{quote(self.schema(ref.kind))}.{quote(table.name)}"
-            for table in self.tables(ref.kind)
-        ]
-        asked = " OR ".join(f"EXISTS (SELECT 1 FROM {name})" for name in names)
-        return bool(names) and bool(self._execute(f"SELECT {asked}", tenant=ref)[0][0])
+        schema = self.schema(ref.kind)
+        if not self._recorded(schema):
+            return False
+        asked = "SELECT tenantry.is_occupied(%s)"
+        return bool(self._execute(asked, [schema], tenant=ref)[0][0])
 
     def prepare(self, kind: str) -> None:
         """Make the schemas and what protects tables, as the owner; or do nothing."""

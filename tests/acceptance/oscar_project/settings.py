@@ -5,7 +5,7 @@ from oscar.defaults import *  # noqa: F403  (Oscar's own defaults)
 
 from tenantry import get_tenant
 from tests.settings.project import *  # noqa: F403  (settings)
-from tests.settings.project import TENANTRY, TEMPLATES
+from tests.settings.project import TEMPLATES, TENANTRY
 
 
 def per_tenant(key, key_prefix, version):

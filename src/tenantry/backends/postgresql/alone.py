@@ -7,8 +7,12 @@ own path, which leads to no tenant.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from tenantry.isolation.identifiers import quote
+
+if TYPE_CHECKING:
+    from tenantry.backends.postgresql.base import DatabaseWrapper
 
 NAME = r"""(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)"""
 OPTION = r"(?:full|freeze|verbose|analyze)\b"
@@ -27,16 +31,20 @@ NAMES = re.compile(rf"{NAME}(?:\s*[.,]\s*{NAME})*")
 WHOLE = re.compile(rf"{NAME}(?P<more>\s*\.\s*{NAME})*")
 
 
-def qualified(text: str, schema: str) -> str:
+def qualified(text: str, connection: DatabaseWrapper) -> str:
     """Return the statement, its tables or indexes named with the schema they are in.
 
-    Names that have a schema keep it. A statement of another sort is returned as it is.
+    A name that has a schema keeps it; one that is found nowhere stays as it is. So does
+    a statement of another sort.
     """
     head = HEAD.match(text)
     names = head and NAMES.match(text, head.end())
     if not head or not names:
         return text
-    within = WHOLE.sub(
-        lambda name: name[0] if name["more"] else f"{quote(schema)}.{name[0]}", names[0]
-    )
+
+    def whole(name: re.Match[str]) -> str:
+        schema = None if name["more"] else connection.schema_of(name[0])
+        return name[0] if schema is None else f"{quote(schema)}.{name[0]}"
+
+    within = WHOLE.sub(whole, names[0])
     return text[: names.start()] + within + text[names.end() :]

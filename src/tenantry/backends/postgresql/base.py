@@ -18,9 +18,11 @@ from tenantry.backends.postgresql.alone import qualified
 from tenantry.backends.postgresql.binding import BoundCursor
 from tenantry.backends.postgresql.conflict import within_tenant
 from tenantry.backends.postgresql.creation import DatabaseCreation
+from tenantry.backends.postgresql.definitions import within_tenants
 from tenantry.backends.postgresql.extensions import for_everyone
 from tenantry.backends.postgresql.introspection import DatabaseIntrospection
 from tenantry.backends.postgresql.operations import DatabaseOperations
+from tenantry.backends.postgresql.queues import asked_once
 from tenantry.backends.postgresql.rows import RowSchemaEditor
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
@@ -47,6 +49,10 @@ if TYPE_CHECKING:
     from tenantry.types import TenantRef
 
 ORDINARY = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
+HAS_KEY = (
+    "EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid "
+    f"AND a.attname = '{KEY}' AND NOT a.attisdropped)"
+)
 base: Any = django_base  # django-stubs do not know all of it
 
 if not base.is_psycopg3:
@@ -157,16 +163,16 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
     def adapt(self, query: Any) -> Any:
         """Return the statement as the tables of the active tenant need it."""
         if self.shares_tables:
-            query = within_tenant(query, self)
+            query = asked_once(within_tenant(query, self), self)
         if not isinstance(query, str) or query.startswith(ORDINARY):
             return query
         return query if self.tenant is None else self._definition(query)
 
     def _definition(self, sql: str) -> str:
-        """Return SQL that may define something, so that it does in the tenant's place."""
+        """Return SQL that may define something, as it is for the tenant."""
         if self.shares_tables:
-            sql = as_ordinary(sql, self)
-        return for_everyone(qualified(sql, self.own_schemas[0]), self)
+            sql = within_tenants(as_ordinary(sql, self), self)
+        return for_everyone(qualified(sql, self), self)
 
     @property
     def extension_schema(self) -> str:
@@ -181,31 +187,35 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         """Tables known to be row tenants', by schema and name, or as written."""
         return set()
 
+    def _known(self, what: str, name: str) -> Any:
+        """Return what the catalogue says of a relation, named as in SQL."""
+        # Past Django's cursor: nobody's list of queries is to show this one.
+        with self.create_cursor() as cursor:
+            cursor.execute(
+                f"SELECT {what} FROM pg_catalog.pg_class c "  # noqa: S608  (our own)
+                "WHERE c.oid = to_regclass(%s)",
+                [name],
+            )
+            row = cursor.fetchone()
+        return None if row is None else row[0]
+
     def holds_tenants(self, table: str) -> bool:
         """Whether the table, named as in SQL, holds rows of row tenants."""
         known = self.own_schemas[0], table
         if known not in self.tenant_tables:
-            # Past Django's cursor: nobody's list of queries is to show this one.
-            with self.create_cursor() as cursor:
-                cursor.execute(
-                    "SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = "
-                    "to_regclass(%s) AND attname = %s AND NOT attisdropped",
-                    [table, KEY],
-                )
-                if cursor.fetchone() is None:
-                    return False
+            if not self._known(HAS_KEY, table):
+                return False
             self.tenant_tables.add(known)
         return True
 
     def is_view(self, name: str) -> bool:
         """Whether there is a view of that name, written as in SQL."""
-        with self.cursor() as cursor:
-            cursor.execute(
-                "SELECT 1 FROM pg_catalog.pg_class "
-                "WHERE oid = to_regclass(%s) AND relkind = 'v'",
-                [name],
-            )
-            return cursor.fetchone() is not None
+        return bool(self._known("c.relkind = 'v'", name))
+
+    def schema_of(self, name: str) -> str | None:
+        """Return the schema in which a bare name, written as in SQL, is found."""
+        schema: str | None = self._known("c.relnamespace::regnamespace::text", name)
+        return None if schema is None else schema.replace('"', "")
 
     @property
     def own_schemas(self) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """`GROUP BY` a model's primary key, where that key begins with the tenant.
 
 PostgreSQL lets a query select columns that it does not group by, if it groups by the
-whole primary key of their table. On row tenants' tables that key has one column more than
-Django knows.
+whole primary key of their table. On row tenants' tables that key has one column more
+than Django knows.
 """
 
 from __future__ import annotations

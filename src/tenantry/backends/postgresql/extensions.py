@@ -1,7 +1,7 @@
 """Makes extensions where every tenant's path leads, not in one tenant's schema.
 
-A database has an extension once: made in a tenant's schema, its types would go when that
-tenant goes, and no other would find them.
+A database has an extension once: made in a tenant's schema, its types would go when
+that tenant goes, and no other would find them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ CREATE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # Some must be in a schema that they name themselves.
-ELSEWHERE = "SELECT 1 FROM pg_available_extension_versions WHERE name = %s AND schema > ''"
+ELSEWHERE = (
+    "SELECT 1 FROM pg_available_extension_versions WHERE name = %s AND schema > ''"
+)
 
 
 def for_everyone(text: str, connection: DatabaseWrapper) -> str:
@@ -37,4 +39,4 @@ def for_everyone(text: str, connection: DatabaseWrapper) -> str:
             return text
     rest = re.sub(r"^\s*with\b", "", found["rest"], flags=re.IGNORECASE)
     schema = quote(connection.extension_schema)
-    return f"{found['create']} WITH SCHEMA {schema}{rest}{text[found.end():]}"
+    return f"{found['create']} WITH SCHEMA {schema}{rest}{text[found.end() :]}"

@@ -1,8 +1,8 @@
 """For row tenants a materialized view is made as an ordinary one.
 
 PostgreSQL knows no policy on a materialized view: it holds the rows of the tenant that
-was in force when it was refreshed, and shows them to all. An ordinary view reads the tables
-for whom it is asked by, so it needs neither refreshing nor an index of its own.
+was in force when it was refreshed, and shows them to all. An ordinary view reads the
+tables for whom it is asked by, so it needs neither refreshing nor an index of its own.
 """
 
 from __future__ import annotations

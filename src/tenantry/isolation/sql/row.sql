@@ -227,6 +227,27 @@ LANGUAGE sql STABLE AS $$
         AND c.relname <> 'django_migrations'
 $$;
 
+-- Whether the tenant in force has rows in a tenant table of the schema.
+CREATE OR REPLACE FUNCTION tenantry.is_occupied(home text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    target regclass;
+    found boolean;
+BEGIN
+    FOR target IN
+        SELECT attrelid FROM pg_catalog.pg_attribute
+        WHERE attrelid = ANY (tenantry.tables(home)) AND attname = 'tenantry_key'
+            AND NOT attisdropped
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE tenantry_key = $1)', target)
+            INTO found USING tenantry.current_tenant();
+        IF found THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END $$;
+
 -- Whether the column of that number is the tenant's.
 CREATE OR REPLACE FUNCTION tenantry.is_first(target oid, number smallint) RETURNS boolean
 LANGUAGE sql STABLE AS $$

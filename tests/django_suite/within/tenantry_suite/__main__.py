@@ -18,6 +18,7 @@ def main():
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     sys.path[0] = str(Path.cwd())
     import runtests
+
     from tenantry_suite import everywhere
 
     everywhere.install(runtests)

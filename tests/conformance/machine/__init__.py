@@ -1,0 +1,1 @@
+"""A state machine over two tenants, and a model of what each must hold."""
