@@ -24,9 +24,10 @@ from django.db.utils import ConnectionHandler
 from django.http import request as http_request
 from django.urls import base as urls
 
-from tenantry import seams
+from tenantry import guards, seams
 from tenantry.connections import TenantConnections
 from tests.shop.models import Author, Book, Note, Tag
+from tests.world import replaced
 
 BULK_CREATE = (
     "self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, "
@@ -147,6 +148,7 @@ SUBSTITUTED = {
 OF_THEIR_OWN = {
     "connections_follow_the_context",
     "content_types_are_not_kept_for_ever",
+    "the_record_of_migrations_is_no_app",
 }
 # Parameters that Django 5.2 has not, and that only Django itself passes.
 NEWER = {"force_collection", "fetch_mode"}
@@ -277,3 +279,14 @@ def test_content_types_are_kept_for_a_bounded_number_of_tenants():
     assert "default" in small
     assert small["tenant:t9"] == {"x": 9}
     assert Note.objects is not None
+
+
+def test_an_app_named_migrations_is_not_djangos_record_of_them():
+    assert MigrationRecorder.Migration._meta.app_label == "django_migrations"
+    with replaced(guards, "sides", guards.Sides()):
+        sides = guards.sides[None]
+        sides["migrations"] = guards.Side(
+            tenants=True, shared=False, elsewhere=False, apart=False
+        )
+        assert guards.alias_now(MigrationRecorder.Migration) is None
+        assert list(MigrationRecorder(connections["default"]).migration_qs[:0]) == []

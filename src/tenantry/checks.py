@@ -78,8 +78,12 @@ def check_databases(
     databases: Sequence[str] | None = None, **_: object
 ) -> list[CheckMessage]:
     """Check the roles and policies of row isolation, in the databases named."""
-    if any(problem.id == "E001" for problem in _of_conf()):
+    if any(problem.id in UNREADABLE for problem in _of_conf()):
         return []
+    try:
+        made = isolations.all()
+    except (ImproperlyConfigured, TypeError):
+        return []  # E017 says so
     return _messages(
         [
             Problem(
@@ -87,7 +91,7 @@ def check_databases(
                 f"Placement {isolation.placement.alias!r}: {finding.text}",
                 finding.next_step,
             )
-            for isolation in isolations.all()
+            for isolation in made
             if isolation.database in (databases or ())
             for finding in isolation.dangers()
         ]

@@ -30,6 +30,7 @@ from tenantry import guards, history
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.context import ACTIVE, bind_tenant, override_tenant
+from tenantry.isolation.tables import RECORD
 from tenantry.routing.chain import leads_to_tenant
 from tenantry.types import LABEL_PREFIX
 
@@ -518,6 +519,12 @@ def _lacks(app_label: str, tenant: TenantRef | None, alias: Any) -> bool:
         return guards.sides[tenant.kind][app_label].elsewhere
     side = guards.sides[None][app_label]
     return alias == DEFAULT_DB_ALIAS and side.tenants and not side.shared
+
+
+@seam
+def the_record_of_migrations_is_no_app() -> None:
+    """Its model names the app `migrations`, as an app of the project may be named."""
+    MigrationRecorder.Migration._meta.app_label = RECORD
 
 
 @seam

@@ -1,4 +1,4 @@
-"""Drives a project's own views as a browser does: reads a form, changes it, sends it."""
+"""Drives a project's own views as a browser does: reads, changes, sends forms."""
 
 import re
 from html.parser import HTMLParser

@@ -16,6 +16,42 @@ SEQUENCES = """
     SELECT format('ALTER SEQUENCE %I.%I RESTART WITH {}', schemaname, sequencename)
     FROM pg_sequences WHERE schemaname ^@ 'tenantry_rows'
 """
+# All that tells one table from another, but the order of its columns.
+CATALOGUE = """
+    WITH found AS (
+        SELECT c.oid, n.nspname, c.relname, c.relrowsecurity, c.relforcerowsecurity
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'v', 'm')
+            AND n.nspname IN ('acme', 'globex', 'tenantry_rows')
+    )
+    SELECT nspname, relname, 'table', relrowsecurity::text, relforcerowsecurity::text
+    FROM found
+    UNION ALL
+    SELECT nspname, relname, attname::text, format_type(atttypid, atttypmod)
+            || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END || attidentity::text
+            || coalesce(' COLLATE ' || nullif(attcollation, 0)::regcollation::text, ''),
+        coalesce(pg_get_expr(adbin, adrelid), '')
+    FROM found JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    UNION ALL
+    SELECT nspname, relname, conname::text, pg_get_constraintdef(k.oid), ''
+    FROM found JOIN pg_constraint k ON conrelid = found.oid
+    UNION ALL
+    SELECT nspname, relname, indexrelid::regclass::text, pg_get_indexdef(indexrelid), ''
+    FROM found JOIN pg_index ON indrelid = oid
+    UNION ALL
+    SELECT nspname, relname, polname::text, pg_get_expr(polqual, polrelid),
+        pg_get_expr(polwithcheck, polrelid)
+    FROM found JOIN pg_policy ON polrelid = found.oid
+    UNION ALL
+    SELECT nspname, relname, tgname::text, pg_get_triggerdef(t.oid), ''
+    FROM found JOIN pg_trigger t ON tgrelid = found.oid AND NOT tgisinternal
+"""
+
+
+def catalogue(project):
+    """Return the facts of the tenants' tables in PostgreSQL's catalogue."""
+    return set(project.execute(CATALOGUE, project.name))
 
 
 def other(key):

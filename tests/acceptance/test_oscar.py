@@ -1,7 +1,7 @@
 """django-oscar from the package index, unmodified, is many separate shops.
 
-It brings 60 tables with as many relations, trees of raw SQL (treebeard), migrations that
-run Python and raw SQL outside a transaction, and a materialized view.
+It brings 60 tables with as many relations, trees of raw SQL (treebeard), migrations
+that run Python and raw SQL outside a transaction, and a materialized view.
 """
 
 import pytest
@@ -98,7 +98,7 @@ def categorize(boss, key):
 
 
 def stock(boss, key, category):
-    """Make a type of product with attributes, a partner and a product; return its id."""
+    """Make a product with attributes and stock; return its id."""
     from oscar.apps.address.models import Country
     from oscar.apps.catalogue.models import Product
     from oscar.apps.partner.models import Partner

@@ -116,9 +116,9 @@ def ask(key, path, facts=None):
     return Api(key).get(path, **(facts or {}))
 
 
-def tell(key, path, facts, expect=(201, 202)):
+def tell(key, path, facts):
     """Return how Pulp answers a tenant's administrator."""
-    return Api(key).post(path, expect=expect, **facts)
+    return Api(key).post(path, **facts)
 
 
 def states(project, key):

@@ -8,19 +8,55 @@ from tests.acceptance.sites import ISOLATIONS, KEYS, other
 
 pytest.importorskip("wagtail", reason="install the extra `acceptance`")
 SETTINGS = "tests.acceptance.wagtail_project.settings"
+OLDER = "wagtail-6.3"
+ORIGINS = [
+    *ISOLATIONS,
+    *(
+        pytest.param(f"{name}, from {OLDER}", marks=pytest.mark.postgres)
+        for name in ("schema", "row")
+    ),
+]
+MADE_FROM_ZERO = {}
 
 
-@pytest.fixture(scope="module", params=ISOLATIONS)
+@pytest.fixture(scope="module", params=ORIGINS)
 def project(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wagtail") / "p"
-    made = sites.make(request.param, folder, SETTINGS)
-    made.warnings = "error"
+    """Return a project of two edited sites; made by an older Wagtail, then upgraded."""
+    isolation, _, older = request.param.partition(", from ")
+    made = sites.make(isolation, tmp_path_factory.mktemp("wagtail") / "p", SETTINGS)
+    made.older = older
     try:
+        if older:
+            made.packages = [sites.packages(older)]
+        else:
+            made.warnings = "error"
         sites.provision(made)
         made.edited = sites.fill(made, edit)
+        if older:
+            upgrade(made)
+        elif isolation != "sqlite":
+            MADE_FROM_ZERO[isolation] = sites.catalogue(made)
         yield made
     finally:
         made.close()
+
+
+def upgrade(made):
+    """Go on with the Wagtail and the Django that are installed."""
+    older = made.call(version)
+    made.close_server()
+    made.packages, made.warnings = (), "error"
+    assert made.call(version) > older
+    made.manage("migrate", "-v0").ok()
+    assert "0 active and current" in made.manage("tenants", "status").ok().out
+    made.manage("tenants", "migrate").ok()
+
+
+def version():
+    """Return Wagtail's version."""
+    import wagtail
+
+    return wagtail.VERSION
 
 
 def edit(key):
@@ -222,7 +258,7 @@ def upload(key):
 
 def test_each_has_its_own_images(project):
     for key in KEYS:
-        number, *facts = project.call(upload, key)
+        _, *facts = project.call(upload, key)
         assert facts == [f"Picture of {key}", 4, False]
 
 
@@ -233,3 +269,20 @@ def test_nothing_of_wagtail_is_shared(project):
 
 def test_the_fleet_is_current(project):
     assert "2 active and current" in project.manage("tenants", "status").ok().out
+
+
+def test_what_was_upgraded_is_what_is_made_from_zero(project, tmp_path):
+    """Columns, constraints, indexes and policies of all tables are the same."""
+    if not project.older:
+        return  # it is what the others are compared with
+    isolation = project.isolation
+    if isolation not in MADE_FROM_ZERO:
+        new = sites.make(isolation, tmp_path / "p", SETTINGS)
+        try:
+            sites.provision(new)
+            MADE_FROM_ZERO[isolation] = sites.catalogue(new)
+        finally:
+            new.close()
+    expected, found = MADE_FROM_ZERO[isolation], sites.catalogue(project)
+    assert found - expected == expected - found == set()
+    assert len(found) > 500

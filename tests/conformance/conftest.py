@@ -17,9 +17,9 @@ collect_ignore = []
 if SHARES_CONNECTION:
     collect_ignore += ["test_open_databases.py"]
 else:
-    collect_ignore += ["test_statements.py", "test_pipelines.py"]
+    collect_ignore += ["test_definitions.py", "test_statements.py", "test_pipelines.py"]
 if not ROWS:
-    collect_ignore += ["test_rows.py"]
+    collect_ignore += ["test_rows.py", "test_row_attacks.py"]
 if "pool" not in OPTIONS:
     collect_ignore += ["test_pool.py"]
 if "server_side_binding" not in OPTIONS:

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.utils import DatabaseError, ProgrammingError
+from django.test.utils import isolate_apps
 
 from tenantry import override_tenant
 from tenantry.exceptions import TenantNotFound
@@ -173,6 +174,67 @@ def test_the_role_that_serves_may_not(world, sql):
     with override_tenant(world.a), pytest.raises(ProgrammingError) as refusal:
         execute(sql)
     assert isinstance(refusal.value.__cause__, psycopg.errors.InsufficientPrivilege)
+
+
+@pytest.fixture
+def tables(world):
+    """Make tables of models that tell apps apart by `isolate_apps`; drop them after."""
+    made = []
+
+    def make(*models):
+        with as_owner(), override_tenant(world.a), connection.schema_editor() as editor:
+            for model in models:
+                editor.create_model(model)
+                made.append(model)
+
+    yield make
+    with as_owner(), override_tenant(world.a), connection.schema_editor() as editor:
+        for model in made:
+            editor.delete_model(model)
+
+
+@isolate_apps("tests.shop")
+def test_two_keys_that_would_have_one_name_have_two(world, tables):
+    class Item(models.Model):  # noqa: DJ008  (its table is all that is wanted)
+        type_code = models.CharField(max_length=9, unique=True)
+
+        class Meta:
+            app_label = "shop"
+
+    class ItemType(models.Model):  # noqa: DJ008  (its table is all that is wanted)
+        code = models.CharField(max_length=9, unique=True)
+
+        class Meta:
+            app_label = "shop"
+            db_table = "shop_item_type"
+
+    tables(Item, ItemType)
+    with override_tenant(world.a), connection.cursor() as cursor:
+        for table, key in (
+            ("shop_item", "shop_item_type_code_key"),
+            ("shop_item_type", "shop_item_type_code_key1"),
+        ):
+            found = connection.introspection.get_constraints(cursor, table)
+            assert found[key]["unique"]
+            assert len(found[key]["columns"]) == 1
+
+
+@isolate_apps("tests.shop")
+def test_rows_that_refer_by_a_new_field_do_not_stop_the_next_change(world, tables):
+    class Node(models.Model):  # noqa: DJ008  (its table is all that is wanted)
+        class Meta:
+            app_label = "shop"
+
+    tables(Node)
+    parent = models.ForeignKey(Node, models.CASCADE, null=True)
+    parent.set_attributes_from_name("parent")
+    with as_owner(), override_tenant(world.a):
+        node = Node.objects.create()
+        with connection.schema_editor() as editor:
+            editor.add_field(Node, parent)
+            editor.execute("UPDATE shop_node SET parent_id = %s", [node.pk])
+            editor.add_index(Node, models.Index("id", name="shop_node_by_id"))
+        assert execute("SELECT parent_id FROM shop_node") == [(node.pk,)]
 
 
 RAW = {

@@ -166,6 +166,33 @@ def test_a_path_set_by_hand_does_not_outlive_its_statement(world):
         cursor.execute("RESET ALL")
 
 
+def test_a_temporary_table_never_stands_in_for_a_table(world):
+    """It is the connection's, which serves all tenants in turn."""
+    with override_tenant(world.a), connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE shop_author AS SELECT * FROM shop_author"
+        )
+    with override_tenant(world.b):
+        assert one(NAMES) == ["Ann of b", "Bob of b"]
+        assert Author.objects.get(pk=ONE).name == "Ann of b"
+    control = told_by_hand(world.b)
+    assert control.execute(NAMES).fetchone() == ("Ann of a",)
+    control.execute("DROP TABLE pg_temp.shop_author")
+    control.execute("RESET ALL")
+
+
+PREPARED = "PREPARE names AS SELECT name FROM shop_author ORDER BY id"
+
+
+def test_a_prepared_statement_reads_the_tenant_it_is_executed_in(world, mode):
+    with override_tenant(world.a), connection.cursor() as cursor:
+        cursor.execute(PREPARED)
+    for name in each(world, mode):
+        assert one("EXECUTE names") == [f"Ann of {name}", f"Bob of {name}"]
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE names")
+
+
 def test_nothing_is_left_on_the_server(world, mode):
     for _ in each(world, mode):
         assert Author.objects.count() == 2

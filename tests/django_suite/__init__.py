@@ -9,6 +9,7 @@ mode     what runs
 `django` Django's own engine, without tenantry: what the others are held against
 `shared` tenantry's engine, router and seams; all apps shared, no tenant active
 `schema` all apps the tenants', and a tenant of schema isolation active throughout
+`row`    the same, and a tenant of row isolation
 ======== ===================================================================
 
 Without labels, `shared` runs the whole suite and the modes with a tenant run `TEN`.
@@ -32,4 +33,4 @@ TEN = (
     "migrations",
 )
 BASELINE = "django"
-MODES = ("shared", "schema")
+MODES = ("shared", "schema", "row")

@@ -20,22 +20,18 @@ def main():
         sys.exit(f"{missing.why}\nget PostgreSQL with: {missing.command}")
     folder = source.fetch()
     source.install_requirements(folder)
-    whole = "shared" in options.modes
-    labels = options.labels or (() if whole else TEN)
-    before = results(folder, BASELINE, labels, options.jobs)
-    wrong = [
-        compare(
-            mode, before, results(folder, mode, labels_of(mode, options), options.jobs)
-        )
-        for mode in options.modes
-    ]
+    before = results(folder, options, BASELINE)
+    wrong = []
+    for mode in options.modes:
+        after = results(folder, options, mode)
+        wrong.append(compare(mode, before, after))
     sys.exit(any(wrong))
 
 
 def parsed():
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="make django-tests", description=__doc__)
-    parser.add_argument("labels", nargs="*", help="suites or tests; see the README")
+    parser.add_argument("labels", nargs="*", help="as: basic queries.tests")
     parser.add_argument("--modes", nargs="*", default=MODES, choices=MODES)
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 4))
     return parser.parse_args()
@@ -43,17 +39,19 @@ def parsed():
 
 def labels_of(mode, options):
     """Return what a mode runs; nothing means the whole suite."""
-    return options.labels or (() if mode == "shared" else TEN)
+    whole = mode == "shared" or (mode == BASELINE and "shared" in options.modes)
+    return options.labels or (() if whole else TEN)
 
 
-def results(folder, mode, labels, jobs):
+def results(folder, options, mode):
     """Run the suite in one mode; return what each test came to."""
     log, file = (folder / f"{mode}.{kind}" for kind in ("log", "json"))
     file.unlink(missing_ok=True)
+    labels = labels_of(mode, options)
     say(f"{mode}: running {' '.join(labels) or 'the whole suite'}; see {log}")
     with log.open("w") as output:
         subprocess.run(
-            [sys.executable, "-m", "tenantry_suite", str(jobs), *labels],
+            [sys.executable, "-m", "tenantry_suite", str(options.jobs), *labels],
             cwd=folder / "tests",
             env=environment(mode, file),
             stdin=subprocess.DEVNULL,
@@ -63,9 +61,8 @@ def results(folder, mode, labels, jobs):
         )
     if not file.exists():
         sys.exit(f"{mode}: the run did not end as it should; its log is {log}")
-    return {
-        test: tuple(came_to) for test, came_to in json.loads(file.read_text()).items()
-    }
+    outcomes = json.loads(file.read_text())
+    return {test: tuple(came_to) for test, came_to in outcomes.items()}
 
 
 def environment(mode, file):
@@ -75,9 +72,14 @@ def environment(mode, file):
         "DJANGO_SETTINGS_MODULE": "tenantry_suite.settings",
         "PYTHONPATH": str(WITHIN),
         "TENANTRY_SUITE_MODE": mode,
-        "TENANTRY_SUITE_DATABASE": json.dumps(servers.postgres()),
+        "TENANTRY_SUITE_DATABASE": json.dumps(database_of(mode)),
         "TENANTRY_SUITE_RESULTS": str(file),
     }
+
+
+def database_of(mode):
+    """Return the server and the role: PostgreSQL shows an all-mighty one every row."""
+    return servers.postgres_roles()["owner"] if mode == "row" else servers.postgres()
 
 
 def compare(mode, before, after):

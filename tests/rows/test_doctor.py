@@ -53,6 +53,17 @@ WRONGS = {
         "relations",
         "error",
     ),
+    "partition without the policy": (
+        f"""
+        SET ROLE tenantry_owner;
+        CREATE TABLE tenantry_rows.event (LIKE {BOOK} INCLUDING DEFAULTS)
+            PARTITION BY LIST (title);
+        CALL tenantry.protect('tenantry_rows.event');
+        CREATE TABLE tenantry_rows.event1 PARTITION OF tenantry_rows.event DEFAULT
+        """,
+        "relations",
+        "error",
+    ),
     "no right": (f"REVOKE INSERT ON {BOOK} FROM tenantry_serving", "rights", "error"),
     "right to truncate": (
         f"GRANT TRUNCATE ON {BOOK} TO tenantry_serving",
@@ -73,6 +84,7 @@ MENDED = {
     "key of all tenants",
     "index of all tenants",
     "rows not marked",
+    "partition without the policy",
     "no right",
     "right to truncate",
 }

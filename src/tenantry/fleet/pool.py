@@ -24,12 +24,14 @@ from tenantry.fleet.pieces import stretches
 from tenantry.fleet.runner import Step, run
 from tenantry.fleet.work import Work
 from tenantry.isolation.owner import as_owner
+from tenantry.isolation.row import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tenantry.fleet.plan import PlannedMigration
     from tenantry.isolation import Isolation, RowIsolation
+    from tenantry.isolation.shared_tables import SharedTables
     from tenantry.types import TenantRef
 
 
@@ -39,16 +41,19 @@ class Pool:
 
     isolation: RowIsolation
     kind: str
+    is_fresh: bool = False
+    """Whether it is one without tenants, made to make the template's rows."""
 
     @property
     def template(self) -> TenantRef:
         """The template, in which schema operations are run."""
-        return self.isolation.template_ref("", self.kind)
+        token = FRESH if self.is_fresh else ""
+        return self.isolation.template_ref(token, self.kind)
 
     @property
-    def tables(self) -> str:
-        """The schema of the tables."""
-        return self.isolation.schema(self.kind)
+    def tables(self) -> SharedTables:
+        """The tables that they share."""
+        return self.isolation.tables_of(self.template)
 
     def _rows(self) -> Any:
         return registry.tenant_model._base_manager.filter(
@@ -57,6 +62,8 @@ class Pool:
 
     def tenants(self) -> list[TenantRef]:
         """Return all tenants that have rows in the tables, whatever their state."""
+        if self.is_fresh:
+            return []
         with override_tenant(None):
             return [
                 row.ref
@@ -90,7 +97,7 @@ class Pool:
                 with connection.cursor() as cursor:
                     cursor.execute(
                         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                        [f"tenantry {self.tables}"],
+                        [f"tenantry {self.tables.schema}"],
                     )
             yield connection
 
@@ -102,10 +109,10 @@ def pool_of(isolation: Isolation, kind: str) -> Pool:
 
 def prepare(pool: Pool) -> None:
     """Make the schema, what protects its tables, and the record of migrations."""
-    pool.isolation.prepare(pool.kind)
+    pool.tables.prepare()
     with pool.acting(pool.template) as connection:
         MigrationRecorder(connection).ensure_schema()
-    pool.isolation.grant(pool.kind)
+    pool.tables.grant()
 
 
 def migrate_pool(
@@ -134,13 +141,13 @@ def migrate_pool(
                 each.run(connection, atomic=True)
                 _harden(pool, each)
             record(connection, planned)
-            Work.forget(connection, pool.tables, planned)
+            Work.forget(connection, pool.tables.schema, planned)
 
 
 def _work(pool: Pool, planned: PlannedMigration) -> list[Work]:
     with pool.acting(pool.template) as connection:
         found = stretches(planned, connection.schema_editor())
-    return [Work(pool.tables, planned, stretch) for stretch in found]
+    return [Work(pool.tables.schema, planned, stretch) for stretch in found]
 
 
 def _is_recorded(connection: Any, planned: PlannedMigration) -> bool:
@@ -194,13 +201,13 @@ def _in_tenant(pool: Pool, work: Work, ref: TenantRef) -> None:
         with defining_once(connection, known) as defined:
             work.run(connection, atomic=work.atomic)
         if defined:
-            pool.isolation.harden(pool.kind)
+            pool.tables.harden(pool.template)
         work.note(connection, ref.location, defined)
 
 
 def _harden(pool: Pool, work: Work) -> None:
     if work.stretch.is_raw:
-        pool.isolation.harden(pool.kind)
+        pool.tables.harden(pool.template)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from tenantry.context import override_tenant
 from tenantry.isolation.base import Carried, Finding, Isolation
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import literal, quote
+from tenantry.isolation.tables import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,9 +31,10 @@ def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
     """Return what makes a statement look names up in these schemas, in order.
 
     *rows_of* is the row tenant whose rows it may see; None where the database holds no
-    rows of that sort.
+    rows of that sort. Temporary tables come last: one left by another tenant on this
+    connection never stands in for a table.
     """
-    names = ", ".join(map(quote, path))
+    names = ", ".join(map(quote, (*path, "pg_temp")))
     sql = [f"SET LOCAL search_path TO {names};\n"]
     # `SET LOCAL` warns in a pipeline, which PostgreSQL does not count as a transaction.
     calls = [f"pg_catalog.set_config('search_path', {literal(names)}, true)"]
@@ -84,12 +86,12 @@ class SharedConnectionIsolation(Isolation):
 
     def carried(self, ref: TenantRef) -> Carried:
         """Return the settings that travel with each statement of the tenant."""
-        found = self._carried.get((ref.location, ref.kind))
+        found = self._carried.get((ref.key, ref.kind))
         if found is None:
             found = carried(self.path(ref), self.rows_of(ref))
             if len(self._carried) >= MOST:
                 self._carried.clear()
-            self._carried[ref.location, ref.kind] = found
+            self._carried[ref.key, ref.kind] = found
         return found
 
     def problems(self) -> list[Problem]:
@@ -108,11 +110,11 @@ class SharedConnectionIsolation(Isolation):
 
     def findings(self) -> list[Finding]:
         """Say whether the session's own path leads to nothing but shared tables."""
-        path, role = self._execute(
+        path, role = self.execute(
             "SELECT reset_val, current_user FROM pg_settings WHERE name = 'search_path'"
         )[0]
         names = [part.strip().strip('"') for part in path.split(",")]
-        there = self._execute(
+        there = self.execute(
             "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s) ORDER BY nspname",
             [[role if name == "$user" else name for name in names]],
         )
@@ -133,7 +135,7 @@ class SharedConnectionIsolation(Isolation):
             )
         ]
 
-    def _execute(
+    def execute(
         self,
         sql: str,
         params: Sequence[Any] | None = None,
@@ -152,4 +154,17 @@ class SharedConnectionIsolation(Isolation):
             "SELECT tablename FROM pg_tables "
             "WHERE schemaname = %s AND tablename = ANY(%s)"
         )
-        return sorted(row[0] for row in self._execute(sql, [PUBLIC, list(tables)]))
+        return sorted(row[0] for row in self.execute(sql, [PUBLIC, list(tables)]))
+
+    def move(self, tables: Sequence[str], schema: str) -> None:
+        """Move tables of `public` into the schema, with what is recorded of them."""
+        home, source = quote(schema), f"{PUBLIC}.{RECORD}"
+        recorded = f"{home}.{RECORD}"
+        for table in tables:
+            self.execute(f"ALTER TABLE {PUBLIC}.{quote(table)} SET SCHEMA {home}")
+        self.execute(f"CREATE TABLE {recorded} (LIKE {source} INCLUDING ALL)")
+        self.execute(f"INSERT INTO {recorded} SELECT * FROM {source}")
+        self.execute(
+            f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {recorded}",
+            [recorded],
+        )

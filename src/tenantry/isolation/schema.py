@@ -19,7 +19,7 @@ from django.db import connections
 from tenantry.exceptions import InvalidIdentifier, LifecycleError
 from tenantry.isolation.base import Applied, Template
 from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, quote, render
-from tenantry.isolation.postgresql import PUBLIC, RESERVED, SharedConnectionIsolation
+from tenantry.isolation.postgresql import RESERVED, SharedConnectionIsolation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,11 +78,11 @@ class SchemaIsolation(SharedConnectionIsolation):
     def exists(self, ref: TenantRef) -> bool:
         """Whether the schema is there."""
         sql = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
-        return bool(self._execute(sql, [ref.location]))
+        return bool(self.execute(sql, [ref.location]))
 
     def create_empty(self, ref: TenantRef) -> None:
         """Make the schema."""
-        self._execute(f"CREATE SCHEMA {quote(ref.location)}")
+        self.execute(f"CREATE SCHEMA {quote(ref.location)}")
 
     def create_from(self, ref: TenantRef, template: Template) -> None:
         """Replay the template's SQL, whole or not at all."""
@@ -92,12 +92,12 @@ class SchemaIsolation(SharedConnectionIsolation):
         )
         # Without parameters psycopg sends the text as it is, percent signs included.
         # Its many statements are one message, which PostgreSQL runs as one transaction.
-        self._execute(sql)
+        self.execute(sql)
 
     def destroy(self, ref: TenantRef, *, watch: Watch | None = None) -> None:
         """Drop the schema and all that it holds."""
         del watch  # it goes in one step
-        self._execute(f"DROP SCHEMA IF EXISTS {quote(ref.location)} CASCADE")
+        self.execute(f"DROP SCHEMA IF EXISTS {quote(ref.location)} CASCADE")
 
     def capture(self, ref: TenantRef) -> Template | None:
         """Return the schema as SQL, by pg_dump; None where there is no pg_dump."""
@@ -149,7 +149,7 @@ class SchemaIsolation(SharedConnectionIsolation):
     ) -> dict[TenantRef, Applied | Exception]:
         located = {
             row[0]
-            for row in self._execute(
+            for row in self.execute(
                 "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass("
                 "format('%%I.django_migrations', name)) IS NOT NULL",
                 [[ref.location for ref in refs]],
@@ -163,7 +163,7 @@ class SchemaIsolation(SharedConnectionIsolation):
                 f"{quote(ref.location)}.django_migrations"
                 for number, ref in enumerate(present)
             )
-            for number, app, name in self._execute(union):
+            for number, app, name in self.execute(union):
                 applied[present[number]].add((app, name))
         missing = {
             ref: LifecycleError(
@@ -185,18 +185,8 @@ class SchemaIsolation(SharedConnectionIsolation):
         The shared halves are made anew by the caller.
         """
         del halves
-        schema = quote(ref.location)
-        recorded = f"{schema}.django_migrations"
-        self._execute(f"CREATE SCHEMA {schema}")
-        for table in tables:
-            self._execute(f"ALTER TABLE {PUBLIC}.{quote(table)} SET SCHEMA {schema}")
-        source = f"{PUBLIC}.django_migrations"
-        self._execute(f"CREATE TABLE {recorded} (LIKE {source} INCLUDING ALL)")
-        self._execute(f"INSERT INTO {recorded} SELECT * FROM {source}")
-        self._execute(
-            f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {recorded}",
-            [recorded],
-        )
+        self.execute(f"CREATE SCHEMA {quote(ref.location)}")
+        self.move(tables, ref.location)
 
     def describe(self, ref: TenantRef) -> dict[str, str]:
         """Return the database and the schema."""

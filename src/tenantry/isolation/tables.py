@@ -33,6 +33,11 @@ class Table:
     references: tuple[Reference, ...]
 
     @property
+    def column_list(self) -> str:
+        """The columns that can be written, as SQL lists them."""
+        return ", ".join(map(quote, self.columns))
+
+    @property
     def refers_to_itself(self) -> list[Reference]:
         """The foreign keys among its own rows."""
         return [each for each in self.references if each.table == self.name]

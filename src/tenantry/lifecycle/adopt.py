@@ -22,6 +22,7 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError, NotSupported
 from tenantry.history import is_foreign
 from tenantry.isolation import Isolation, isolations
+from tenantry.isolation.owner import as_owner
 from tenantry.lifecycle import journal
 from tenantry.lifecycle.actions import ADOPT
 from tenantry.lifecycle.tables import tables_of
@@ -68,15 +69,16 @@ def refuse_what_cannot_be(ref: TenantRef) -> None:
     isolation = isolations[ref.placement]
     if not isolation.supports_adoption or isolation.database != DEFAULT_DB_ALIAS:
         msg = (
-            f"Placement {ref.placement!r} cannot adopt: PostgreSQL schemas and SQLite "
-            "files on the default database can. Adopt into such a placement."
+            f"Placement {ref.placement!r} cannot adopt: schemas, rows and SQLite files "
+            "on the default database can. Adopt into such a placement."
         )
         raise NotSupported(msg)
     why = None
     if not is_single_tenant(ref.kind):
         why = "no table of a tenant app is in the shared database"
     elif isolation.exists(ref):
-        why = f"its location {ref.location!r} exists already"
+        place = ", ".join(isolation.describe(ref).values())
+        why = f"something is where it would be already ({place})"
     elif referring := shared_rows_that_refer(ref.kind):
         why = f"shared rows refer to what would move: {', '.join(referring)}"
     if why is not None:
@@ -108,6 +110,7 @@ def finish(tenant: Any) -> Any:
     halves = [table for table in tables if table in shared]
     try:
         with (
+            as_owner(),
             journal.announced(type(tenant), ref.key, action=ADOPT, step="moved"),
             transaction.atomic(durable=True),
         ):
@@ -118,6 +121,7 @@ def finish(tenant: Any) -> Any:
             forget_what_is_not_here(None)
             if halves and isolation.supports_transactional_ddl:
                 make_shared_halves(conf.apps_of(ref.kind) & conf.shared_apps)
+            isolation.repair()  # of row tenants: the serving role's rights on halves
             journal.end(ref.key)
     except Exception:
         undo(tenant, isolation)

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import threading
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.core.management import call_command
@@ -31,6 +32,8 @@ from tenantry.lifecycle.actions import TEMPLATE
 from tenantry.lifecycle.tables import tables_of
 
 if TYPE_CHECKING:
+    from tenantry.fleet.plan import Group
+    from tenantry.fleet.pool import Pool
     from tenantry.types import TenantRef
 
 logger = logging.getLogger("tenantry")
@@ -136,8 +139,7 @@ def _make_in_tables(isolation: Isolation, kind: str, digest: str) -> Template:
     """
     pool = pool_of(isolation, kind)
     _refuse_left_overs(isolation, pool.template)
-    applied = of_kind(kind, pool.isolation.applied(kind))
-    plan = plan_group([pool.template], applied, None)
+    plan = _plan(pool)
     if not plan.is_done:
         if pool.active():
             raise LifecycleError(
@@ -147,9 +149,30 @@ def _make_in_tables(isolation: Isolation, kind: str, digest: str) -> Template:
                 next_step="Run `manage.py tenants migrate` first.",
             )
         bring_up(pool, plan)
+    if not pool.tables.have_rows_of(pool.template):
+        _fill_template(pool)
     template = isolation.capture(pool.template)
     assert template is not None  # noqa: S101  (for the type)
     return _store(isolation, kind, digest, template)
+
+
+def _plan(pool: Pool) -> Group:
+    applied = of_kind(pool.kind, pool.tables.applied())
+    return plan_group([pool.template], applied, None)
+
+
+def _fill_template(pool: Pool) -> None:
+    """Make the template's rows, where the tables were adopted and not migrated here.
+
+    They come from tables of the same migrations, in which nobody else is.
+    """
+    fresh = replace(pool, is_fresh=True)
+    fresh.tables.remove()
+    try:
+        bring_up(fresh, _plan(fresh))
+        pool.tables.copy_rows_of(pool.template, fresh.tables)
+    finally:
+        fresh.tables.remove()
 
 
 def _remove_unfinished() -> None:

@@ -1,4 +1,4 @@
-"""What Pulp is told by the file that PULP_SETTINGS names; its own settings go before."""
+"""What Pulp is told by the file that PULP_SETTINGS names, beside its own settings."""
 
 import json
 import os

@@ -164,9 +164,11 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         """Return the statement as the tables of the active tenant need it."""
         if self.shares_tables:
             query = asked_once(within_tenant(query, self), self)
-        if not isinstance(query, str) or query.startswith(ORDINARY):
+        if not isinstance(query, str) or self.tenant is None:
             return query
-        return query if self.tenant is None else self._definition(query)
+        if query.startswith(ORDINARY) and ";" not in query:
+            return query
+        return self._definition(query)
 
     def _definition(self, sql: str) -> str:
         """Return SQL that may define something, as it is for the tenant."""

@@ -12,12 +12,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql import schema as django_schema
+from django.db.backends.utils import split_identifier
 
 from tenantry import guards
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
 from tenantry.exceptions import NotSupported
 from tenantry.isolation.identifiers import POSTGRESQL_MAX_BYTES, literal, quote
-from tenantry.isolation.tables import KEY
+from tenantry.isolation.tables import KEY, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +32,6 @@ ALTER = re.compile(r"\s*alter\b", re.IGNORECASE)
 EXCLUDE = re.compile(r"\bEXCLUDE USING (\w+) \(", re.IGNORECASE)
 SET_COLUMN_POSTGRESQL = 150000
 BTREE = ("", " USING btree")
-TAKEN = """
-SELECT EXISTS (SELECT FROM pg_catalog.pg_class
-        WHERE relname = %s AND relnamespace = current_schema()::regnamespace)
-    OR EXISTS (SELECT FROM pg_catalog.pg_constraint
-        WHERE conname = %s AND connamespace = current_schema()::regnamespace)
-"""
 
 
 def with_tenant(template: str) -> str:
@@ -100,12 +95,15 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
             )
 
     def _free_name(self, table: str, column: str, label: str) -> str:
-        """Return the name that PostgreSQL would choose: renamed tables keep theirs."""
-        names = (default_name(table, column, f"{label}{n or ''}") for n in count())
-        with self.connection.cursor() as cursor:
-            for name in names:
-                cursor.execute(TAKEN, [name, name])
-                if not cursor.fetchone()[0]:
+        """Return the name of a key; numbered, as PostgreSQL does, where it is taken."""
+        (schema,) = self.connection.own_schemas
+        for number in count():
+            name = default_name(table, column, f"{label}{number or ''}")
+            with self.connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT to_regclass(%s)", [f"{quote(schema)}.{quote(name)}"]
+                )
+                if cursor.fetchone()[0] is None:
                     break
         return name
 
@@ -117,7 +115,17 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
             return
         self._add_keys(model, [field])
         if field.remote_field and field.db_constraint:
-            self.execute(self.deferred_sql.pop(before))
+            self._add_foreign_key(model, self.deferred_sql.pop(before))
+
+    def _add_foreign_key(self, model: Any, statement: Any) -> None:
+        """Add it, checked at once: rows written next leave no check to do, as Django's.
+
+        With one to do PostgreSQL would refuse to alter the table in this transaction.
+        """
+        namespace, _ = split_identifier(model._meta.db_table)
+        within = f"{self.quote_name(namespace)}." if namespace else ""
+        name = statement.parts["name"]
+        self.execute(f"{statement}; SET CONSTRAINTS {within}{name} IMMEDIATE", None)
 
     def _create_index_sql(self, model: Any, *, using: str = "", **more: Any) -> Any:
         """Put the tenant first in btree indexes; others cannot begin with a text."""
@@ -167,7 +175,7 @@ def is_tenants(model: Any) -> bool:
     """Whether the model's table holds tenants' rows: all do but Django's record."""
     label = model._meta.app_label
     side = guards.sides_now()[label]
-    return label != "migrations" and (side.tenants or not side.shared)
+    return label != RECORD and (side.tenants or not side.shared)
 
 
 def default_name(table: str, column: str, label: str) -> str:

@@ -65,7 +65,9 @@ def _ordinary(text: str, connection: DatabaseWrapper) -> str:
         return f"{found['lead']}SELECT FROM {found['name']} LIMIT 0"
     if (found := INDEX.match(text)) and connection.is_view(found["name"]):
         return f"{found['lead']}{NOTHING}"
-    return OTHER.sub(r"\g<verb> VIEW", text, count=1)
+    if found := OTHER.match(text):
+        return f"{found['verb']} VIEW{text[found.end() :]}"
+    return text
 
 
 def apart(text: str) -> Iterator[str]:

@@ -182,13 +182,12 @@ BEGIN
     FOREACH statement IN ARRAY rebuilt LOOP
         EXECUTE statement;
     END LOOP;
+    -- Partitions too: the policy of the whole is not asked where a part is named.
     FOR found IN
-        SELECT p.relid AS here
-        FROM unnest(tables) t (oid), pg_catalog.pg_partition_tree(t.oid) p
-        WHERE NOT tenantry.is_protected(p.relid)
-        UNION
-        SELECT t.oid::regclass FROM unnest(tables) t (oid)
-        WHERE NOT tenantry.is_protected(t.oid)
+        SELECT c.oid::regclass AS here FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = to_regnamespace(quote_ident(home))
+            AND (c.oid = ANY (tables) OR c.relispartition AND c.relkind IN ('r', 'p'))
+            AND NOT tenantry.is_protected(c.oid)
     LOOP
         CALL tenantry.protect(found.here);
     END LOOP;
@@ -205,6 +204,7 @@ BEGIN
     FOR found IN
         SELECT c.oid::regclass AS here, c.relkind FROM pg_catalog.pg_class c
         WHERE c.relnamespace = to_regnamespace(quote_ident(home))
+            AND pg_get_userbyid(c.relowner) = current_user
             AND (c.relkind = 'm' OR c.relkind = 'v'
                 AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false))
     LOOP

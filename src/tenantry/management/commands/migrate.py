@@ -71,5 +71,6 @@ def let_serve(database: str) -> None:
     for isolation in isolations.all():
         if isinstance(isolation, RowIsolation) and isolation.database == database:
             for kind in conf.kinds:
-                isolation.prepare(kind)
-                isolation.grant(kind)
+                tables = isolation.tables_of(isolation.template_ref("", kind))
+                tables.prepare()
+                tables.grant()

@@ -10,10 +10,6 @@ from django.conf import settings
 INSTALLED = ("tenantry", "tenantry_suite.catalog")
 LABELS = ("tenantry", "tenantry_suite_catalog")
 
-# Django's own record of migrations calls itself an app of this name, and so does one of
-# the suite: it is then in neither list, and what it makes goes where "default" leads.
-RECORDER = "migrations"
-
 
 class AllOthers(frozenset):
     """The labels of all apps but some; listed, it is empty."""
@@ -42,7 +38,7 @@ def silence(runtests):
         done = setup(*args, **kwargs)
         settings.SILENCED_SYSTEM_CHECKS += [
             "tenantry.W006",  # no middleware: requests would choose another tenant
-            "tenantry.E008",  # `migrations` is in neither list, see RECORDER
+            "tenantry.W042",  # row isolation with one role, see settings
         ]
         return done
 
@@ -92,10 +88,14 @@ def hide_the_catalog():
 def divide_the_apps(*, in_tenants):
     """Make all apps of the suite the tenants', or else shared."""
     from tenantry.conf import Conf
+    from tenantry.isolation.tables import RECORD
+    from tenantry.kinds import DEFAULT_KIND, Kind
 
-    others = AllOthers()
+    others, nobodys = AllOthers(), frozenset()
+    shared, tenants = (frozenset(LABELS), others) if in_tenants else (others, nobodys)
     if in_tenants:
-        others.but = frozenset([*LABELS, RECORDER])
-    ours, nobodys = frozenset(LABELS), frozenset()
-    Conf.tenant_apps = property(lambda _: others if in_tenants else nobodys)
-    Conf.shared_apps = property(lambda _: ours if in_tenants else others)
+        others.but = frozenset([*LABELS, RECORD])
+    kinds = {DEFAULT_KIND: Kind(name=DEFAULT_KIND, tenant_apps=tenants)}
+    Conf.kinds = property(lambda _: kinds)
+    Conf.tenant_apps = property(lambda _: tenants)
+    Conf.shared_apps = property(lambda _: shared)

@@ -33,16 +33,19 @@ class Runner(DiscoverRunner):
 
     def teardown_databases(self, old_config, **kwargs):
         if settings.MODE in settings.ISOLATED:
-            from tenantry import deactivate
+            from tenantry.context import ACTIVE
 
-            deactivate()
+            ACTIVE.set(
+                None
+            )  # where `deactivate` would refuse: a test left a block open
         super().teardown_databases(old_config, **kwargs)
 
-    def suite_result(self, suite, result, **kwargs):
+    def run_suite(self, suite, **kwargs):
+        result = super().run_suite(suite, **kwargs)
         Path(os.environ["TENANTRY_SUITE_RESULTS"]).write_text(
             json.dumps(result.outcomes, indent=0, sort_keys=True)
         )
-        return super().suite_result(suite, result, **kwargs)
+        return result
 
 
 def live_in_a_tenant():
@@ -59,6 +62,8 @@ def live_in_a_tenant():
 
     DatabaseCreation.create_test_db = create_with_tenant
     features_are_those_of_default()
+    if settings.MODE == "row":
+        let_the_tenant_migrate()
     threads_inherit_the_tenant()
 
 
@@ -72,7 +77,10 @@ def make_tenant():
 
     tenant = Tenant(key="suite", state="active")
     tenant.save()
-    isolations[tenant.placement].create_empty(tenant.ref)
+    isolation = isolations[tenant.placement]
+    if isolation.shares_tables:
+        isolation.prepare(tenant.kind)
+    isolation.create_empty(tenant.ref)
     activate(tenant)
     call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
     call_command("createcachetable")
@@ -109,3 +117,16 @@ def threads_inherit_the_tenant():
         start(self)
 
     threading.Thread.start = start_bound
+
+
+def let_the_tenant_migrate():
+    """Let `migrate` be Django's where a row tenant is active.
+
+    It is refused, as tables that tenants share are migrated for all of them; those of
+    the suite have one tenant.
+    """
+    from django.core.management.commands import migrate
+
+    from tenantry.management.commands.migrate import Command
+
+    Command.handle = migrate.Command.handle

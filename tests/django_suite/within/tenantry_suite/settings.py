@@ -8,7 +8,11 @@ import os
 
 MODE = os.environ["TENANTRY_SUITE_MODE"]
 DATABASE = json.loads(os.environ["TENANTRY_SUITE_DATABASE"])
-ISOLATED = {"schema": "tenantry.isolation.SchemaIsolation"}
+ISOLATED = {
+    "schema": "tenantry.isolation.SchemaIsolation",
+    # The suite makes and alters tables as it goes, so one plain role owns and serves.
+    "row": "tenantry.isolation.RowIsolation",
+}
 CATALOG = "tenantry_suite_catalog"
 
 
