@@ -141,9 +141,14 @@ def tables(connection, schema):
 
 def rows(connection, schema):
     """Return the rows of every table of the app, without the tenant's mark."""
-    found = {}
+    names = tables(connection, schema)
+    found = {name: [] for name in names}
+    query = " UNION ALL ".join(
+        f"SELECT '{name}', to_jsonb(t) - '{KEY}' FROM \"{schema}\".\"{name}\" t"
+        for name in names
+    )
     with connection.cursor() as cursor:
-        for name in tables(connection, schema):
-            cursor.execute(f'SELECT to_jsonb(t) - %s FROM "{schema}"."{name}" t', [KEY])
-            found[name] = sorted((json.loads(row[0]) for row in cursor), key=str)
-    return found
+        cursor.execute(query)
+        for name, row in cursor:
+            found[name].append(json.loads(row))
+    return {name: sorted(those, key=str) for name, those in found.items()}
