@@ -1,4 +1,4 @@
-"""What shared tables cost: queries beside a hand-written tenant column, new tenants."""
+"""What queries on shared tables cost, beside a tenant column written by hand."""
 
 import contextlib
 import statistics
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from contenders import BrokenRunError, Contender, Worker
 from figures import Median, at_most, holds
 from measure_requests import rotated
+from plans import tenant_first
+from roles import ONE_ROLE, TWO_ROLES, create
 
-SERVING, OWNER = "bench_serving", "bench_owner"
-ROLES = {"BENCH_USER": SERVING, "BENCH_OWNER": OWNER}
-ONE_ROLE = {"BENCH_USER": OWNER}
-ROWS = Contender("tenantry, rows", "tenantry_rows", "bench_rows", ROLES)
+ROWS = Contender("tenantry, rows", "tenantry_rows", "bench_rows", TWO_ROLES)
 HAND = Contender("written by hand", "handwritten", "bench_hand", ONE_ROLE)
 OWN = Contender("plain, own table", "own_table", "bench_own", ONE_ROLE)
 CONTENDERS = [ROWS, HAND, OWN]
@@ -47,18 +46,21 @@ LEAKPROOF = [
 ]
 LOAD = """
 WITH pattern AS MATERIALIZED (
-    SELECT n, format('%%s %%s %%s', CASE WHEN n %% 100 = 17 THEN 'cinnamon' ELSE 'saffron' END,
+    SELECT n, concat_ws(
+        ' ', CASE WHEN n %% 100 = 17 THEN 'cinnamon' ELSE 'saffron' END,
         md5(n::text), md5((n * 7)::text)) AS note
     FROM generate_series(1, {each}) n
 ), row AS MATERIALIZED (
     SELECT n, 'customer ' || n * 7919 %% 50 AS customer,
-        date '2020-01-01' + n * 31 %% 1000 AS sold_on, n * 17 %% 10000 / 100.0 AS amount,
-        note, jsonb_build_object('channel', n %% 100, 'size', n %% 7) AS facts,
+        date '2020-01-01' + n * 31 %% 1000 AS sold_on,
+        n * 17 %% 10000 / 100.0 AS amount, note,
+        jsonb_build_object('channel', n %% 100, 'size', n %% 7) AS facts,
         to_tsvector('simple', note) AS words
     FROM pattern
 )
 INSERT INTO {table} (id, customer, sold_on, amount, note, facts, words{column})
-SELECT m * 1000000::bigint + lap * {each} + n, customer, sold_on, amount, note, facts, words{value}
+SELECT m * 1000000::bigint + lap * {each} + n, customer, sold_on, amount, note,
+    facts, words{value}
 FROM generate_series(%s::int, %s::int) m, generate_series(0, %s::int) lap, row
 ORDER BY m, lap, n
 """
@@ -74,37 +76,14 @@ class Sizes:
     rounds: int
     asked: int
     explained: int
-    made: int
-    visited: tuple
-    requests: int
 
 
-FULL = Sizes(1000, 100_000, 4, 40, 20, 60, 60, (100, 1_000, 10_000), 400)
-QUICK = Sizes(100, 20_000, 2, 12, 10, 15, 20, (100, 500, 2_000), 200)
+FULL = Sizes(1000, 100_000, 4, 40, 20, 60)
+QUICK = Sizes(100, 20_000, 2, 12, 10, 15)
 
 
 def measure(report, server, *, quick):
     sizes = QUICK if quick else FULL
-    make_roles(server)
-    measure_queries(report, server, sizes)
-
-
-def make_roles(server):
-    with server.connect() as connection:
-        for role in (SERVING, OWNER):
-            connection.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER")
-
-
-def create(server, contender):
-    server.create(contender.database)
-    with server.connect() as connection:
-        connection.execute(f"ALTER DATABASE {contender.database} OWNER TO {OWNER}")
-
-
-# --- queries ---
-
-
-def measure_queries(report, server, sizes):
     rows = sizes.tenants * ROWS_EACH
     report.heading(
         f"Rows: {sizes.tenants:,} tenants with {ROWS_EACH:,} rows each, and one with"
@@ -319,36 +298,3 @@ class Bench:
 def keys_for(contender, keys):
     """Return the tenants to ask: plain Django has only the first."""
     return keys if contender is not OWN else ["t0001"] * len(keys)
-
-
-def tenant_first(server, plan):
-    """Return the indexes by which the plan finds rows, where each is the tenant's.
-
-    Each must begin with the tenant's column, and be searched by it; empty otherwise.
-    """
-    scans = list(scans_of(plan))
-    names = []
-    for scan in scans:
-        name = scan.get("Index Name")
-        if name is None or "tenantry_key =" not in scan.get("Index Cond", ""):
-            return ""
-        names.append(name)
-    with server.connect(ROWS.database) as connection:
-        for name in names:
-            [[column]] = connection.execute(
-                "SELECT pg_get_indexdef(%s::regclass, 1, true)",
-                [f"tenantry_rows.{name}"],
-            ).fetchall()
-            if column != "tenantry_key":
-                return ""
-    return ", ".join(names)
-
-
-def scans_of(plan):
-    """Yield the nodes of a plan that read a table by themselves."""
-    if ("Relation Name" in plan and plan["Node Type"] != "Bitmap Heap Scan") or plan[
-        "Node Type"
-    ] == "Bitmap Index Scan":
-        yield plan
-    for part in plan.get("Plans", ()):
-        yield from scans_of(part)

@@ -25,7 +25,7 @@ from tenantry.exceptions import (
     WrongTenant,
 )
 from tenantry.isolation.handler import isolations
-from tenantry.isolation.owner import speaking
+from tenantry.isolation.owner import homes, speaking
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS, TenantRef
 
 if TYPE_CHECKING:
@@ -144,15 +144,17 @@ class TenantConnections(ConnectionHandler):
     def configured(self, alias: str) -> BaseDatabaseWrapper:
         """Return the connection of an alias of DATABASES, whatever is active."""
         try:
-            return cast("BaseDatabaseWrapper", getattr(self._connections, alias))
+            found: BaseDatabaseWrapper = getattr(self._connections, alias)
         except AttributeError:
             return super().__getitem__(alias)
+        return found
 
     def _of_tenant(self, tenant: TenantRef) -> BaseDatabaseWrapper:
-        isolation = isolations[tenant.placement]
-        if isolation.shares_connection:
-            return self.configured(speaking(isolation.database))
-        return self._own(tenant, cast("DatabaseIsolation", isolation))
+        home = homes[tenant.placement]
+        if home is not None:
+            return self.configured(speaking(home))
+        isolation = cast("DatabaseIsolation", isolations[tenant.placement])
+        return self._own(tenant, isolation)
 
     def _shared(self, tenant: TenantRef | None) -> BaseDatabaseWrapper:
         wrapper = self.configured(speaking(DEFAULT_DB_ALIAS))

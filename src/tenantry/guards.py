@@ -265,7 +265,10 @@ def owner_now(model: type[Model]) -> str:
 
 def claim_results(queryset: Any) -> None:
     """Note whose rows the QuerySet is about to hold; `WrongTenant` if another's."""
-    label = owner_now(queryset.model)
+    model = queryset.model
+    if model is None or not sides[None][model._meta.app_label].tenants:
+        return
+    label = owner_now(model)
     if queryset.__dict__.setdefault(RESULTS, label) != label:
         require_results(queryset)
 
@@ -277,11 +280,11 @@ def release_results(queryset: Any) -> None:
 
 def require_results(queryset: Any) -> None:
     """Raise `WrongTenant` where the rows that a QuerySet holds are another tenant's."""
-    if not is_own(queryset):
-        return
     label = queryset.__dict__.get(RESULTS) or queryset._hints.get(HINT)  # noqa: SLF001
     tenant = ACTIVE.get()
-    if label in {None, owner_now(queryset.model), tenant and tenant.label}:
+    if label is None or (tenant is not None and tenant.label == label):
+        return
+    if not is_own(queryset) or label == owner_now(queryset.model):
         return
     raise WrongTenant(
         f"The result of a QuerySet of {queryset.model._meta.label}",

@@ -119,23 +119,31 @@ def results_stay_with_their_tenant() -> None:
         return original(self, *args)
 
     for cls in (QuerySet, query.RawQuerySet):
-        wrap(cls, "_fetch_all", _fetch_all)
+        _claim_at_fetch(cls)
     for name in ("__getitem__", "count", "exists"):
         wrap(QuerySet, name, from_results)
 
 
-def _fetch_all(original: Any, self: Any) -> None:
-    if self._result_cache is not None:
-        guards.require_results(self)
-    elif guards.is_own(self):
-        # In one step, before there are rows: another thread may be at it as well.
-        guards.claim_results(self)
-    try:
-        original(self)
-    except BaseException:
-        if self._result_cache is None:
-            guards.release_results(self)
-        raise
+def _claim_at_fetch(cls: Any) -> None:
+    original = cls._fetch_all
+
+    # At every look at rows: so without `wrap`.
+    @functools.wraps(original)
+    def fetch_all(self: Any) -> None:
+        if self._result_cache is not None:
+            guards.require_results(self)
+        else:
+            # In one step, before there are rows: another thread may be at it as well.
+            guards.claim_results(self)
+        try:
+            original(self)
+        except BaseException:
+            if self._result_cache is None:
+                guards.release_results(self)
+            raise
+
+    setattr(fetch_all, INSTALLED, original)
+    cls._fetch_all = fetch_all
 
 
 @seam
@@ -201,8 +209,11 @@ def statements_are_compiled_for_their_tenant() -> None:
 @seam
 def joins_stay_with_what_the_kind_has() -> None:
     """A join names its table only, which a tenant may have left of another time."""
+    original = compiler.SQLCompiler.get_from_clause
 
-    def get_from_clause(original: Any, self: Any) -> Any:
+    # At every statement: so without `wrap`.
+    @functools.wraps(original)
+    def get_from_clause(self: Any) -> Any:
         tables = self.query.alias_map
         if len(tables) > 1:
             used = self.query.alias_refcount
@@ -210,7 +221,8 @@ def joins_stay_with_what_the_kind_has() -> None:
             guards.require_tables(joined, self.using)
         return original(self)
 
-    wrap(compiler.SQLCompiler, "get_from_clause", get_from_clause)
+    setattr(get_from_clause, INSTALLED, original)
+    setattr(compiler.SQLCompiler, "get_from_clause", get_from_clause)  # noqa: B010  (mypy: a method)
 
 
 @seam

@@ -59,10 +59,46 @@ class Served(dict[str, str]):
         return found
 
 
+class Homes(dict[str, str | None]):
+    """The alias that serves a placement's tenants; None: each has its own database."""
+
+    def __missing__(self, placement: str) -> str | None:
+        isolation = isolations[placement]
+        shared = isolation.database if isolation.shares_connection else None
+        found = self[placement] = shared
+        return found
+
+
+class Residents(dict[str, bool]):
+    """Whether tenants of a placement live on the alias's connection, by placement."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__()
+        self.alias = alias
+
+    def __missing__(self, placement: str) -> bool:
+        isolation = isolations[placement]
+        mine = self.alias in (isolation.database, isolation.owner_database)
+        found = self[placement] = isolation.shares_connection and mine
+        return found
+
+
+class AllResidents(dict[str, Residents]):
+    """The residents of each alias; asked several times at every statement."""
+
+    def __missing__(self, alias: str) -> Residents:
+        found = self[alias] = Residents(alias)
+        return found
+
+
 owners = Owners()
 served = Served()
+homes = Homes()
+residents = AllResidents()
 conf.on_change(owners.clear)
 conf.on_change(served.clear)
+conf.on_change(homes.clear)
+conf.on_change(residents.clear)
 
 
 def speaking(alias: str) -> str:

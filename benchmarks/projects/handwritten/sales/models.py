@@ -1,4 +1,4 @@
-"""The same table with a tenant column, which leads every index that Django would make."""
+"""The same table with a tenant column, in front of every index that Django makes."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField

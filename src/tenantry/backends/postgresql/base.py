@@ -31,7 +31,7 @@ from tenantry.context import ACTIVE, override_tenant
 from tenantry.isolation.base import NOTHING
 from tenantry.isolation.handler import isolations
 from tenantry.isolation.identifiers import quote
-from tenantry.isolation.owner import ACTING, as_owner, served
+from tenantry.isolation.owner import ACTING, as_owner, residents, served
 from tenantry.isolation.postgresql import (
     PUBLIC,
     SHARED_SCHEMA,
@@ -110,11 +110,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         tenant = ACTIVE.get()
         if tenant is None:
             return None
-        isolation = isolations[tenant.placement]
-        if not isolation.shares_connection:
-            return None
-        mine = self.configured_alias in (isolation.database, isolation.owner_database)
-        return tenant if mine else None
+        return tenant if residents[self.configured_alias][tenant.placement] else None
 
     @property
     def shares_tables(self) -> bool:
@@ -162,9 +158,12 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
 
     def adapt(self, query: Any) -> Any:
         """Return the statement as the tables of the active tenant need it."""
-        if self.shares_tables:
+        tenant = self.tenant
+        if tenant is None:
+            return query
+        if isolations[tenant.placement].shares_tables:
             query = asked_once(within_tenant(query, self), self)
-        if not isinstance(query, str) or self.tenant is None:
+        if not isinstance(query, str):
             return query
         if query.startswith(ORDINARY) and ";" not in query:
             return query

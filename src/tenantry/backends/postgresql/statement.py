@@ -73,7 +73,7 @@ class CarryingCursor:
     ) -> Generator[Any, Any, None]:
         if self._conn._pipeline:  # noqa: SLF001
             self._queue_in_front(query.query)
-        yield from super()._maybe_prepare_gen(query, **kwargs)  # type: ignore[misc]
+        return super()._maybe_prepare_gen(query, **kwargs)  # type: ignore[misc,no-any-return]
 
     def _queue_in_front(self, text: bytes) -> None:
         """Queue the settings in the caller's pipeline, in front of the statement.
