@@ -145,7 +145,7 @@ def test_a_worker_does_the_tasks_of_its_tenant(project):
 
 @pytest.mark.parametrize("key", KEYS)
 def test_each_sees_its_own(project, key):
-    (found,) = project.call(ask, key, FILES)["results"]
+    (found,) = project.call(ask, key, FILES, {"name": "files"})["results"]
     assert found["description"] == f"Files of {key}"
     assert found["pulp_labels"] == {"owner": key}
     (remote,) = project.call(ask, key, "remotes/file/file/")["results"]
@@ -154,6 +154,22 @@ def test_each_sees_its_own(project, key):
     for value, number in ((key, 1), (other(key), 0)):
         labelled = {"pulp_label_select": f"owner={value}"}
         assert project.call(ask, key, FILES, labelled)["count"] == number
+
+
+def in_turns(name):
+    """Make a repository in each, in one process, and look at them twice."""
+    for key in KEYS:
+        Api(key).post(FILES, name=name, description=f"Late files of {key}")
+    return [
+        [row["description"] for row in Api(key).get(FILES, name=name)["results"]]
+        for key in KEYS * 2
+    ]
+
+
+def test_in_one_process_they_do_not_mix(project):
+    """Pulp keeps its default domain for as long as the process lives."""
+    found = project.call(in_turns, "late")
+    assert found == [[f"Late files of {key}"] for key in KEYS * 2]
 
 
 def test_raw_sql_on_labels_changes_one(project):
