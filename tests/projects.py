@@ -36,8 +36,9 @@ ISOLATIONS = [
     pytest.param(POSTGRES, marks=pytest.mark.postgres),
     pytest.param(MARIADB, marks=pytest.mark.mariadb),
 ]
-# Where each tenant has tables of its own, which a transaction makes and unmakes.
-TRANSACTIONAL = ISOLATIONS[:2]
+# Where each tenant has tables of its own; then those that a transaction unmakes.
+APART = [each for each in ISOLATIONS if getattr(each, "values", [each])[0] != "row"]
+TRANSACTIONAL = APART[:2]
 # The tenants' rows, in all tables that mark them.
 MARKS = """
     SELECT DISTINCT mark FROM (
@@ -331,6 +332,17 @@ class Project:
         self.close_server()
         self.drop_databases()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def migrated(isolation, folder):
+    """Make a project whose shared database is migrated, for a block."""
+    made = Project(isolation, folder)
+    try:
+        made.manage("migrate", "-v0").ok()
+        yield made
+    finally:
+        made.close()
 
 
 class Barrier:

@@ -17,6 +17,7 @@ from tests.settings import base
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 DATABASE = "tenantry.isolation.DatabaseIsolation"
 SCHEMA = "tenantry.isolation.SchemaIsolation"
+ROWS = "tenantry.isolation.RowIsolation"
 HOME = {"BACKEND": DATABASE}
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 TENANT = "tenantry.middleware.TenantMiddleware"
@@ -77,8 +78,13 @@ WWW = {"www": {"DOMAINS": ["www.example.com"]}}
 BLOG = {"blog": {"TENANT_APPS": ["contenttypes", "auth", "sessions"]}}
 LOG = ["admin", "contenttypes"]
 APART = lists("customers geo", "contenttypes auth sessions admin shop")
-# Told of the catalog: tests/kinds/test_commands.py.
-IN_CATALOG = {"W053", "E054"}
+IN_ROWS = {"BACKEND": ROWS, "OPTIONS": {"OWNER_DATABASE": "owner"}}
+TWO_ROLES = {
+    "TENANTRY": ours(PLACEMENTS={"default": IN_ROWS}),
+    "DATABASES": {"default": CARRYING, "owner": {**CARRYING, "USER": "owner"}},
+}
+# Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
+IN_DATABASE = {"E044", "W045", "W053", "E054"}
 # id, wrong settings, what is said, right settings
 MISTAKES = [
     ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
@@ -303,6 +309,36 @@ MISTAKES = [
         "'other'",
         {"TENANTRY": placed("tests.test_checks.Near")},
     ),
+    (
+        "E041",
+        {
+            "TENANTRY": placed(ROWS, OWNER_DATABASE="owner"),
+            "DATABASES": {"default": CARRYING},
+        },
+        "'owner'",
+        TWO_ROLES,
+    ),
+    (
+        "E041",
+        {
+            "TENANTRY": placed(ROWS, OWNER_DATABASE="owner"),
+            "DATABASES": {"default": CARRYING, "owner": {**CARRYING, "NAME": "y"}},
+        },
+        "another database",
+        TWO_ROLES,
+    ),
+    (
+        "W042",
+        {"TENANTRY": placed(ROWS), "DATABASES": {"default": CARRYING}},
+        "OWNER_DATABASE",
+        TWO_ROLES,
+    ),
+    (
+        "E043",
+        {**TWO_ROLES, "TENANTRY": ours(PLACEMENTS={"default": IN_ROWS, "b": IN_ROWS})},
+        "tenantry_rows",
+        TWO_ROLES,
+    ),
     *(
         ("E050", {"TENANTRY": ours(KINDS=kinds)}, said, {"TENANTRY": ours(KINDS=BLOG)})
         for kinds, said in [
@@ -452,7 +488,7 @@ def test_every_id_has_its_mistake():
         for path in source.rglob("*.py")
         for name in re.findall(r'"([EW]\d{3})"', path.read_text())
     }
-    assert ids == IN_CATALOG | {code for code, *_ in MISTAKES} | {
+    assert ids == IN_DATABASE | {code for code, *_ in MISTAKES} | {
         code for _, code in BY_PROCESS
     }
 

@@ -28,6 +28,7 @@ Base: Any = DatabaseSchemaEditor  # django-stubs do not know all of it
 FIRST = f"({quote(KEY)}, %(columns)s)"
 COLUMN = f'{quote(KEY)} text COLLATE "C" NOT NULL DEFAULT tenantry.current_tenant()'
 KEYS = {"PRIMARY KEY": "pkey", "UNIQUE": "key"}
+ALTER = re.compile(r"\s*alter\b", re.IGNORECASE)
 EXCLUDE = re.compile(r"\bEXCLUDE USING (\w+) \(", re.IGNORECASE)
 SET_COLUMN_POSTGRESQL = 150000
 BTREE = ("", " USING btree")
@@ -154,23 +155,19 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
         return statement
 
     def execute(self, sql: Any, params: Any = ()) -> Any:
-        """Execute; exclusion constraints compare rows of one tenant only."""
-        found = EXCLUDE.search(str(sql)) if "EXCLUDE" in str(sql) else None
-        if found is not None:
+        """Execute; exclusion constraints compare rows of one tenant only.
+
+        A table that raw SQL makes has no tenant's column yet: it is hardened later.
+        """
+        text = str(sql)
+        found = EXCLUDE.search(text)
+        if found is not None and (KEY in text or ALTER.match(text)):
             sql = self._exclude_within_tenant(str(sql), found)
         return super().execute(sql, params)
 
     def _exclude_within_tenant(self, sql: str, found: re.Match[str]) -> str:
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'")
-            extended = cursor.fetchone() is not None
-        if found[1].lower() != "gist" or not extended:
-            msg = (
-                f"An exclusion constraint by {found[1]} cannot tell tenants apart. It "
-                "can by gist, with the extension btree_gist: add "
-                "`django.contrib.postgres.operations.BtreeGistExtension()` before it."
-            )
-            raise NotSupported(msg)
+            cursor.execute("CALL tenantry.require_gist(%s)", [found[1].lower()])
         return EXCLUDE.sub(f"EXCLUDE USING {found[1]} ({quote(KEY)} WITH =, ", sql)
 
 

@@ -90,6 +90,20 @@ BEGIN
         home, role);
 END $$;
 
+-- Refuses an exclusion constraint that cannot tell tenants apart.
+CREATE OR REPLACE PROCEDURE tenantry.require_gist(method text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF method <> 'gist' OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_extension WHERE extname = 'btree_gist'
+    ) THEN
+        RAISE EXCEPTION 'An exclusion constraint by % cannot tell tenants apart.', method
+            USING ERRCODE = 'feature_not_supported',
+                HINT = 'It can by gist, with the extension btree_gist: add'
+                    ' django.contrib.postgres.operations.BtreeGistExtension() before it.';
+    END IF;
+END $$;
+
 -- Makes the tables of a schema tenant tables, those that ordinary SQL has made as well:
 -- the column, the policy, and every key and btree index beginning with the tenant. Does
 -- nothing to those that are. Rows that are there become those of the tenant in force.
@@ -138,6 +152,20 @@ BEGIN
             regexp_replace(found.sql, '\(', '(tenantry_key, '));
     END LOOP;
     FOR found IN
+        SELECT c.conname, c.conrelid::regclass AS here, am.amname,
+            pg_catalog.pg_get_constraintdef(c.oid) AS sql
+        FROM pg_catalog.pg_constraint c
+        JOIN pg_catalog.pg_class i ON i.oid = c.conindid
+        JOIN pg_catalog.pg_am am ON am.oid = i.relam
+        WHERE c.conrelid = ANY (tables) AND c.contype = 'x'
+            AND NOT tenantry.is_first(c.conrelid, c.conkey[1])
+    LOOP
+        CALL tenantry.require_gist(found.amname);
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', found.here, found.conname);
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', found.here, found.conname,
+            regexp_replace(found.sql, '\(', '(tenantry_key WITH =, '));
+    END LOOP;
+    FOR found IN
         SELECT i.indexrelid::regclass AS here,
             pg_catalog.pg_get_indexdef(i.indexrelid) AS sql
         FROM pg_catalog.pg_index i
@@ -176,6 +204,7 @@ BEGIN
     FOR found IN
         SELECT c.oid::regclass AS here, c.relkind FROM pg_catalog.pg_class c
         WHERE c.relnamespace = to_regnamespace(quote_ident(home))
+            AND pg_get_userbyid(c.relowner) = current_user
             AND (c.relkind = 'm' OR c.relkind = 'v'
                 AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false))
     LOOP
