@@ -3,7 +3,7 @@
 import contextlib
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contenders import BrokenRunError, Contender, Worker
 from figures import Median, at_most, holds
@@ -35,6 +35,15 @@ INDEXED = ["key", "equality", "range", "page", "count"]
 JUDGED = ["key", "equality", "range", "page"]
 TEXTUAL = ["prefix", "contains", "search", "json"]
 QUERY_TARGET = 1.1
+COLUMNS = [
+    "",
+    "µs",
+    "Python µs",
+    "server µs",
+    "plan + execute",
+    "x by hand",
+    "CPU x by hand",
+]
 LARGE = "t5000"
 ROWS_EACH = 1000
 # The functions behind LIKE (of text), icontains, full text and JSON containment.
@@ -90,7 +99,7 @@ def measure(report, server, *, quick):
         f" {sizes.large:,}"
     )
     for contender in CONTENDERS:
-        prepare(report, server, contender, sizes)
+        prepare(server, contender, sizes)
     bench = Bench(report, server, sizes)
     bench.check_plans()
     bench.compare(INDEXED + TEXTUAL, bench.keys, f"{rows:,} rows")
@@ -101,11 +110,11 @@ def measure(report, server, *, quick):
         server.drop(contender.database)
 
 
-def prepare(report, server, contender, sizes):
+def prepare(server, contender, sizes):
     """Migrate, and load the sales past the policies; the same rows everywhere."""
     create(server, contender)
     with Worker(contender, server) as worker:
-        seconds = worker.ask("prepare", keys=["t0001"])["seconds"]
+        worker.ask("prepare", keys=["t0001"])
     table, column = TABLES[contender]
     sql = LOAD.format(
         table=table,
@@ -122,7 +131,6 @@ def prepare(report, server, contender, sizes):
         for index in indexes:
             connection.execute(index)
         connection.execute("VACUUM ANALYZE")  # or autovacuum will, at any time
-    report.note(f"prepared {contender.project}: migrated in {seconds:.1f} s")
 
 
 def take_indexes(connection, table):
@@ -155,37 +163,34 @@ class Bench:
         self.keys = [f"t{n:04}" for n in range(1, sizes.tenants + 1)]
 
     @contextlib.contextmanager
-    def workers(self, contenders, names, keys, **environment):
+    def workers(self, found, **environment):
         """Start the processes; prove that they give each tenant the same rows."""
-        some = keys[:: max(1, len(keys) // 20)]
+        some = found.keys[:: max(1, len(found.keys) // 20)]
         with contextlib.ExitStack() as stack:
-            found = [
+            workers = [
                 stack.enter_context(Worker(each, self.server, **environment))
-                for each in contenders
+                for each in found.contenders
             ]
-            for name in names:
-                expected = None
-                for worker in found:
-                    given = keys_for(worker.contender, some)
-                    got = worker.ask("query", act="answers", name=name, keys=given)
-                    expected = got if expected is None else expected
-                    if worker.contender is OWN:  # it has the first tenant's rows
-                        expected = [expected[0]] * len(some)
-                    if got != expected or not all(got):
-                        raise BrokenRunError(f"{worker.contender.name}: {name}: {got}")
-            for worker in found:
+            for name in found.names:
+                require_same([(w.contender, answers(w, name, some)) for w in workers])
+            for worker in workers:
                 worker.ask("pin")
-            yield found
+            yield workers
 
     def check_plans(self):
         """Hold that each query of `INDEXED` is answered by an index of the tenant's."""
-        with self.workers([ROWS], INDEXED, self.keys) as [worker]:
+        found = Found("plans", [ROWS], INDEXED, self.keys)
+        with (
+            self.workers(found) as [worker],
+            self.server.connect(ROWS.database) as connection,
+        ):
             for name in INDEXED:
                 asked = {"act": "explain", "name": name, "key": self.keys[-1]}
-                good = tenant_first(self.server, worker.ask("query", **asked)["plan"])
+                plan = worker.ask("query", **asked)["plan"]
                 without = worker.ask("query", **asked, indexes=False)["plan"]
-                if tenant_first(self.server, without):
+                if tenant_first(connection, without):
                     raise BrokenRunError(f"the check of plans passes {without}")
+                good = tenant_first(connection, plan)
                 self.report.judge(
                     holds(
                         f"plan, {QUERIES[name]}",
@@ -198,101 +203,115 @@ class Bench:
     def compare(self, names, keys, title):
         """Time each query of each contender in turn; show and judge the ratios."""
         contenders = CONTENDERS if keys == self.keys else [ROWS, HAND]
-        times = {each: defaultdict(list) for each in contenders}
-        ratios = {each: defaultdict(list) for each in contenders}
-        explained = {}
+        found = Found(title, contenders, names, keys)
         for generation in range(self.sizes.generations):
-            seed = {"PYTHONHASHSEED": str(generation + 1)}
-            with self.workers(contenders, names, keys, **seed) as workers:
+            with self.workers(found, PYTHONHASHSEED=str(generation + 1)) as workers:
                 for number in range(self.sizes.rounds):
                     for name in names:
-                        self.take_turns(workers, name, keys, number, times, ratios)
+                        self.take_turns(workers, name, number, found=found)
                 if not generation:
-                    explained = self.explain(workers, names, keys)
-        self.show(title, names, times, ratios, explained)
+                    for name in names:
+                        self.explain(workers, name, found)
+        found.show(self.report)
 
-    def take_turns(self, workers, name, keys, number, times, ratios):
-        asked = self.sizes.asked if len(keys) > 1 else 5
+    def take_turns(self, workers, name, number, *, found):
+        asked = self.sizes.asked if len(found.keys) > 1 else 5
+        keys = found.keys
         visited = [keys[(number * asked + n) * 37 % len(keys)] for n in range(asked)]
-        found = {}
+        times = {}
         for worker in rotated(workers, number):
             given = keys_for(worker.contender, visited)
             answer = worker.ask("query", act="time_queries", name=name, keys=given)
             each = {kind: v / asked * 1e6 for kind, v in answer.items()}
-            each["work"] = each["cpu"] + each["server"]
-            times[worker.contender][name].append(each)
-            found[worker.contender] = each
-        for contender, each in found.items():
-            ratios[contender][name].append(
-                {kind: each[kind] / found[HAND][kind] for kind in each}
+            times[worker.contender] = each | {"work": each["cpu"] + each["server"]}
+        found.times[name].append(times)
+
+    def explain(self, workers, name, found):
+        """Note the plan, and the medians of the times that the server tells."""
+        laps = defaultdict(list)
+        for _ in range(3):
+            for worker in workers:
+                [key] = keys_for(worker.contender, found.keys[-1:])
+                times = self.sizes.explained // 3
+                asked = {"act": "explain", "name": name, "key": key, "times": times}
+                answer = worker.ask("query", **asked)
+                laps[worker.contender] += answer["times"]
+                found.plans[name][worker.contender] = answer
+        for contender, each in laps.items():
+            planning, execution = (
+                statistics.median(part) * 1000 for part in zip(*each, strict=True)
             )
+            found.plans[name][contender]["times"] = planning, execution
 
-    def explain(self, workers, names, keys):
-        """Return, by contender and query, the plan and the medians of its times."""
-        found = defaultdict(dict)
-        for name in names:
-            laps = defaultdict(list)
-            for _ in range(3):
-                for worker in workers:
-                    [key] = keys_for(worker.contender, keys[-1:])
-                    answer = worker.ask(
-                        "query",
-                        act="explain",
-                        name=name,
-                        key=key,
-                        times=self.sizes.explained // 3,
+
+@dataclass
+class Found:
+    """What was asked, and what was found out."""
+
+    title: str
+    contenders: list
+    names: list
+    keys: list
+    times: dict = field(default_factory=lambda: defaultdict(list))
+    plans: dict = field(default_factory=lambda: defaultdict(dict))
+
+    def show(self, report):
+        rows = [
+            self.row(name, contender)
+            for name in self.names
+            for contender in self.contenders
+        ]
+        report.table(self.title, COLUMNS, rows)
+        if OWN in self.contenders:
+            report.judge(
+                *(
+                    at_most(
+                        f"rows over hand-written, {QUERIES[name]}",
+                        self.ratio(name, ROWS, "work"),
+                        QUERY_TARGET,
                     )
-                    laps[worker.contender] += answer["times"]
-                    found[worker.contender][name] = answer
-            for contender, each in laps.items():
-                planning, execution = zip(*each, strict=True)
-                found[contender][name]["times"] = (
-                    statistics.median(planning) * 1000,
-                    statistics.median(execution) * 1000,
+                    for name in JUDGED
                 )
-        return found
+            )
+        plans = {
+            name: {contender.name: plan for contender, plan in each.items()}
+            for name, each in self.plans.items()
+        }
+        report.keep("rows", **{self.title: {"table": rows, "plans": plans}})
 
-    def show(self, title, names, times, ratios, explained):
-        rows, verdicts = [], []
-        for name in names:
-            for contender in times:
-                taken = times[contender][name]
-                ratio = {
-                    kind: Median.of([each[kind] for each in ratios[contender][name]])
-                    for kind in ("wall", "work")
-                }
-                planning, execution = explained[contender][name]["times"]
-                rows.append(
-                    [
-                        f"{QUERIES[name]}: {contender.name}",
-                        *(
-                            f"{statistics.median(each[kind] for each in taken):.0f}"
-                            for kind in ("wall", "cpu", "server")
-                        ),
-                        f"{planning:.0f} + {execution:.0f}",
-                        ratio["wall"].text(".2f"),
-                        ratio["work"].text(".2f"),
-                    ]
-                )
-                if contender is ROWS and name in JUDGED:
-                    figure = f"rows over hand-written, {QUERIES[name]}"
-                    verdicts.append(at_most(figure, ratio["work"], QUERY_TARGET))
-        self.report.table(
-            title,
-            [
-                "",
-                "µs",
-                "Python µs",
-                "server µs",
-                "plan + execute",
-                "x by hand",
-                "CPU x by hand",
-            ],
-            rows,
+    def row(self, name, contender):
+        planning, execution = self.plans[name][contender]["times"]
+        return [
+            f"{QUERIES[name]}: {contender.name}",
+            *(
+                f"{statistics.median(t[contender][kind] for t in self.times[name]):.0f}"
+                for kind in ("wall", "cpu", "server")
+            ),
+            f"{planning:.0f} + {execution:.0f}",
+            self.ratio(name, contender, "wall").text(".2f"),
+            self.ratio(name, contender, "work").text(".2f"),
+        ]
+
+    def ratio(self, name, contender, kind):
+        """Return the median of the rounds' ratios to what is written by hand."""
+        return Median.of(
+            [each[contender][kind] / each[HAND][kind] for each in self.times[name]]
         )
-        self.report.judge(*verdicts)
-        plans = {each.name: explained[each] for each in explained}
-        self.report.keep("rows", **{title: {"table": rows, "plans": plans}})
+
+
+def answers(worker, name, keys):
+    given = keys_for(worker.contender, keys)
+    return worker.ask("query", act="answers", name=name, keys=given)
+
+
+def require_same(answers):
+    """Hold that all gave the same rows; the own table has the first tenant's."""
+    (_, expected), *_ = answers
+    for contender, got in answers:
+        if contender is OWN:
+            expected = [expected[0]] * len(expected)
+        if got != expected or not all(got):
+            raise BrokenRunError(f"{contender.name} has other rows: {got}")
 
 
 def keys_for(contender, keys):

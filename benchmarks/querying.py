@@ -4,6 +4,7 @@ import gc
 import time
 from contextlib import nullcontext
 
+import counting
 import sales_queries
 import scope
 from django.db import connection, transaction
@@ -37,22 +38,14 @@ def time_queries(*, name, keys):
     ask(name, keys[0])
     gc.collect()
     gc.disable()
-    server = server_cpu()
+    server = counting.server_cpu(connection)
     cpu, wall = time.process_time_ns(), time.perf_counter_ns()
     for key in keys:
         ask(name, key)
     wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu
-    server = server_cpu() - server
+    server = counting.server_cpu(connection) - server
     gc.enable()
-    return {"wall": wall / 1e9, "cpu": cpu / 1e9, "server": server / 1e9}
-
-
-def server_cpu():
-    """Return nanoseconds that the server's process for our connection has worked."""
-    connection.ensure_connection()
-    pid = connection.connection.info.backend_pid
-    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:  # noqa: PTH123
-        return int(file.read().split()[0])
+    return {"wall": wall / 1e9, "cpu": cpu / 1e9, "server": server}
 
 
 def explain(*, name, key, times=1, indexes=True):

@@ -13,8 +13,10 @@ import measure_memory
 import measure_migrate
 import measure_requests
 import measure_rows
+import measure_tenants
 from cluster import private_server
 from report import Report
+from roles import make_roles
 
 SECTIONS = ["requests", "memory", "migrate", "rows"]
 
@@ -60,6 +62,8 @@ def main():
         if "migrate" in given.only:
             measure_migrate.measure(report, server, quick=given.quick)
         if "rows" in given.only:
+            make_roles(server)
+            measure_tenants.measure(report, server, quick=given.quick)
             measure_rows.measure(report, server, quick=given.quick)
     report.about["load after"] = os.getloadavg()[0]
     report.summary()
