@@ -334,6 +334,17 @@ class Project:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def migrated(isolation, folder):
+    """Make a project whose shared database is migrated, for a block."""
+    made = Project(isolation, folder)
+    try:
+        made.manage("migrate", "-v0").ok()
+        yield made
+    finally:
+        made.close()
+
+
 class Barrier:
     """Holds processes at a point until the test lets all of them go on."""
 

@@ -67,17 +67,8 @@ def postgres_roles() -> dict[str, dict[str, Any]] | None:
     settings = postgres()
     if settings is None:
         return None
-    import psycopg
-
     roles = {"serving": "tenantry_serving", "owner": "tenantry_owner"}
-    with psycopg.connect(
-        dbname="postgres",
-        host=settings["HOST"],
-        port=settings["PORT"] or None,
-        user=settings["USER"] or None,
-        password=settings["PASSWORD"] or None,
-        autocommit=True,
-    ) as connection:
+    with _connect(settings, autocommit=True) as connection:
         for name in roles.values():
             connection.execute(
                 f"DO $$ BEGIN CREATE ROLE {name} LOGIN PASSWORD 'tenantry'; "
@@ -180,14 +171,7 @@ def _refusal_by_postgres(settings: dict[str, Any]) -> str:
     import psycopg
 
     try:
-        with psycopg.connect(
-            dbname="postgres",
-            host=settings["HOST"],
-            port=settings["PORT"] or None,
-            user=settings["USER"] or None,
-            password=settings["PASSWORD"] or None,
-            connect_timeout=CONNECT_SECONDS,
-        ) as connection:
+        with _connect(settings, connect_timeout=CONNECT_SECONDS) as connection:
             row = connection.execute(
                 "SELECT rolsuper OR (rolcreatedb AND rolcreaterole) "
                 "FROM pg_roles WHERE rolname = current_user",
@@ -195,6 +179,20 @@ def _refusal_by_postgres(settings: dict[str, Any]) -> str:
     except psycopg.Error as error:
         return str(error).strip() or type(error).__name__
     return "" if row and row[0] else "the role may not create databases and roles"
+
+
+def _connect(settings: dict[str, Any], **options: Any) -> Any:
+    """Return a connection to the server's own database."""
+    import psycopg
+
+    return psycopg.connect(
+        dbname="postgres",
+        host=settings["HOST"],
+        port=settings["PORT"] or None,
+        user=settings["USER"] or None,
+        password=settings["PASSWORD"] or None,
+        **options,
+    )
 
 
 def _start_postgres(command: str) -> dict[str, Any]:

@@ -2,14 +2,10 @@
 
 import pytest
 
-from tests.projects import ISOLATIONS, Project
+from tests.projects import ISOLATIONS, migrated
 
 
 @pytest.fixture(scope="module", params=ISOLATIONS)
 def project(request, tmp_path_factory):
-    made = Project(request.param, tmp_path_factory.mktemp("project") / "p")
-    try:
-        made.manage("migrate", "-v0").ok()
+    with migrated(request.param, tmp_path_factory.mktemp("project") / "p") as made:
         yield made
-    finally:
-        made.close()

@@ -9,7 +9,7 @@ import pytest
 
 from tests import servers
 from tests.lifecycle import acts
-from tests.projects import APART, MARIADB, POSTGRES, SQLITE, Project, rows_of
+from tests.projects import APART, MARIADB, POSTGRES, SQLITE, Project, migrated, rows_of
 
 CATALOGUE = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2"
 MIGRATION = """
@@ -112,12 +112,8 @@ def catalogue_of(project, key):
 @pytest.fixture(scope="module", params=APART)
 def project(request, tmp_path_factory):
     """A migrated project of each isolation whose templates are places of their own."""
-    made = Project(request.param, tmp_path_factory.mktemp("project") / "p")
-    try:
-        made.manage("migrate", "-v0").ok()
+    with migrated(request.param, tmp_path_factory.mktemp("project") / "p") as made:
         yield made
-    finally:
-        made.close()
 
 
 def test_it_equals_plain_migrating(project):
