@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from django.db.migrations import RunPython, RunSQL, SeparateDatabaseAndState
 from tenantry.exceptions import NotSupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tenantry.fleet.plan import PlannedMigration
 
@@ -39,10 +39,12 @@ ABOUT = 80
 class Piece:
     """A part of a migration: its effect, and whether each tenant needs it.
 
+    *number* is its place in the migration, from 0.
     *in_transaction* is whether it asks for one where its migration has none; *is_raw*
-    whether its statements are the project's own, which do not know the tenant's column.
+    whether it may define tables by SQL that does not know the tenant's column.
     """
 
+    number: int = 0
     run: Callable[[Any], None]
     for_each: bool
     in_transaction: bool = False
@@ -54,7 +56,6 @@ class Piece:
 class Stretch:
     """Pieces that follow each other and are done together: once, or for each tenant."""
 
-    number: int
     pieces: tuple[Piece, ...]
     for_each: bool
 
@@ -63,34 +64,42 @@ class Stretch:
         """What it does, in words."""
         return "; ".join(piece.about for piece in self.pieces)
 
-    @property
-    def is_raw(self) -> bool:
-        """Whether statements of the project's own may have made tables."""
-        return any(piece.is_raw for piece in self.pieces)
-
     def run(self, connection: Any, *, atomic: bool) -> None:
-        """Do the pieces on the connection, as the executor of Django does."""
+        """Do the pieces on the connection, as the executor of Django does.
+
+        Tables that the project's own SQL has made are hardened before the next piece.
+        """
         with connection.schema_editor(atomic=atomic) as editor:
             for piece in self.pieces:
                 alone = piece.in_transaction and not atomic
                 with transaction.atomic(connection.alias) if alone else nullcontext():
                     piece.run(editor)
+                    if piece.is_raw:
+                        editor.harden()
 
 
-def stretches(planned: PlannedMigration, editor: Any) -> list[Stretch]:
-    """Return the migration's pieces, those that are done once together.
+def pieces_of(planned: PlannedMigration, editor: Any) -> list[Piece]:
+    """Return the pieces of a migration in the order in which they are done.
 
-    Each piece on rows is a stretch of its own: it may see what the last one did.
     Raises `NotSupported` for SQL that would mix tenants' rows.
     """
+    found = Cutter(planned, editor).pieces()
+    return [replace(piece, number=number) for number, piece in enumerate(found)]
+
+
+def stretches(pieces: Iterable[Piece]) -> list[Stretch]:
+    """Return the pieces put together that are done together.
+
+    Each piece on rows is a stretch of its own: it may see what the last one did.
+    """
     numbered: list[tuple[int, Piece]] = []
-    for piece in Cutter(planned, editor).pieces():
+    for piece in pieces:
         last = numbered[-1] if numbered else (0, piece)
         apart = piece.for_each or last[1].for_each
         numbered.append((last[0] + apart, piece))
     return [
-        Stretch(number=number, pieces=together, for_each=together[0].for_each)
-        for number, group in groupby(numbered, key=lambda pair: pair[0])
+        Stretch(pieces=together, for_each=together[0].for_each)
+        for _, group in groupby(numbered, key=lambda pair: pair[0])
         for together in [tuple(piece for _, piece in group)]
     ]
 
@@ -120,8 +129,15 @@ class Cutter:
                 run=partial(self._by_django, (operation, before, after)),
                 for_each=isinstance(operation, RunPython),
                 in_transaction=bool(operation.atomic),
-                about=operation.describe(),
+                about=self._about(operation),
             )
+
+    def _about(self, operation: Any) -> str:
+        if not isinstance(operation, RunPython):
+            return str(operation.describe())
+        backwards = self.planned.backwards
+        code: Any = operation.reverse_code if backwards else operation.code
+        return f"RunPython({getattr(code, '__name__', type(code).__name__)})"
 
     def _by_django(self, step: tuple[Any, Any, Any], /, editor: Any) -> None:
         operation, before, after = step
@@ -149,10 +165,11 @@ class Cutter:
             given = self.editor.connection.ops.prepare_sql_script(given)
         for statement in given:
             sql, params = (statement, None) if isinstance(statement, str) else statement
+            for_each = is_for_each(sql)
             yield Piece(
                 run=partial(self._by_sql, operation, (sql, params)),
-                for_each=is_for_each(sql),
-                is_raw=True,
+                for_each=for_each,
+                is_raw=not for_each,
                 about=" ".join(sql.split())[:ABOUT],
             )
 

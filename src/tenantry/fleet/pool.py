@@ -20,9 +20,9 @@ from tenantry.catalog.models import State
 from tenantry.catalog.registry import registry
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
-from tenantry.fleet.pieces import stretches
+from tenantry.fleet.pieces import pieces_of, stretches
 from tenantry.fleet.runner import Step, run
-from tenantry.fleet.work import Work
+from tenantry.fleet.work import ALL, Work, defines, forget, is_recorded, notes_of
 from tenantry.isolation.owner import as_owner
 from tenantry.isolation.row import FRESH
 
@@ -135,26 +135,36 @@ def migrate_pool(
                 _do(pool, each, jobs=jobs)
             work = []
         with pool.transaction(pool.template, alone=True) as connection:
-            if _is_recorded(connection, planned) != planned.backwards:
+            if is_recorded(connection, planned):
                 continue  # another process has been faster
             for each in work:
                 each.run(connection, atomic=True)
-                _harden(pool, each)
             record(connection, planned)
-            Work.forget(connection, pool.tables.schema, planned)
+            forget(connection, pool.tables.schema, planned)
 
 
 def _work(pool: Pool, planned: PlannedMigration) -> list[Work]:
+    """Return what of a migration is left to do.
+
+    Raises `LifecycleError` where an operation is another than when it was done.
+    """
+    tables = pool.tables.schema
     with pool.acting(pool.template) as connection:
-        found = stretches(planned, connection.schema_editor())
-    return [Work(pool.tables.schema, planned, stretch) for stretch in found]
-
-
-def _is_recorded(connection: Any, planned: PlannedMigration) -> bool:
-    app, name = planned.name
-    return (
-        MigrationRecorder(connection).migration_qs.filter(app=app, name=name).exists()
-    )
+        pieces = pieces_of(planned, connection.schema_editor())
+        notes = notes_of(connection, tables, planned)
+    abouts = dict(enumerate(piece.about for piece in pieces))
+    for note in notes:
+        if abouts.get(note.number) != note.about:
+            raise LifecycleError(
+                pool.template.key,
+                str(planned.migration),
+                f"its operation {note.number + 1} was {note.about!r} when it was done, "
+                f"and is {abouts.get(note.number, 'gone')!r} now",
+                next_step="Put back what is done; what follows it may be changed.",
+            )
+    done = {note.number for note in notes if note.tenant == ALL}
+    left = [piece for piece in pieces if piece.for_each or piece.number not in done]
+    return [Work(tables, planned, stretch) for stretch in stretches(left)]
 
 
 def _do(pool: Pool, work: Work, *, jobs: int) -> None:
@@ -163,6 +173,8 @@ def _do(pool: Pool, work: Work, *, jobs: int) -> None:
         _once(pool, work)
         return
     with pool.transaction(pool.template, alone=True) as connection:
+        if is_recorded(connection, work.planned):
+            return
         # From now on no tenant is made: each one there is among those that follow.
         work.note(connection)
     act = partial(_in_tenant, pool, work)
@@ -174,40 +186,28 @@ def _do(pool: Pool, work: Work, *, jobs: int) -> None:
 
 def _once(pool: Pool, work: Work) -> None:
     """Do a stretch of tables, unless it is noted as done."""
-    if work.atomic:
-        with pool.transaction(pool.template, alone=True) as connection:
-            if work.note(connection):
-                work.run(connection, atomic=True)
-                _harden(pool, work)
-        return
-    with pool.acting(pool.template) as connection:
-        if not work.is_noted(connection):
-            work.run(connection, atomic=False)
-            _harden(pool, work)
-            work.note(connection)
+    block = partial(pool.transaction, alone=True) if work.atomic else pool.acting
+    with block(pool.template) as connection:
+        if is_recorded(connection, work.planned) or work.is_noted(connection):
+            return
+        work.run(connection, atomic=work.atomic)
+        work.note(connection)
 
 
 def _in_tenant(pool: Pool, work: Work, ref: TenantRef) -> None:
     """Do a stretch of rows in the tenant, unless it is noted as done."""
     block = pool.transaction if work.atomic else pool.acting
-    template = pool.template.location
     with block(ref) as connection:
         if work.atomic:
-            if not work.note(connection, ref.location):
+            if not work.claim(connection, ref.location):
                 return
         elif work.is_noted(connection, ref.location):
             return
-        known = [] if ref == pool.template else work.defined(connection, template)
-        with defining_once(connection, known) as defined:
+        with defining_once(connection, work.defined(connection)) as defined:
             work.run(connection, atomic=work.atomic)
         if defined:
-            pool.tables.harden(pool.template)
+            connection.schema_editor().harden()
         work.note(connection, ref.location, defined)
-
-
-def _harden(pool: Pool, work: Work) -> None:
-    if work.stretch.is_raw:
-        pool.tables.harden(pool.template)
 
 
 @contextmanager
@@ -219,7 +219,7 @@ def defining_once(connection: Any, known: Sequence[str]) -> Iterator[list[str]]:
     defined: list[str] = []
 
     def execute(act: Any, sql: Any, params: Any, *more: Any) -> Any:
-        if Work.defines(sql):
+        if defines(sql):
             if str(sql) in known:
                 return None
             defined.append(str(sql))

@@ -1,4 +1,4 @@
-"""A stretch of a migration on shared tables, and the note that it is done.
+"""A stretch of a migration on shared tables, and the notes that it is done.
 
 The notes are in the database of the tables, so that one is written in the transaction
 that does what it is about; they go when the migration is recorded.
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import transaction
+from django.db.migrations.recorder import MigrationRecorder
 
 from tenantry.fleet.pieces import DEFINING
 
@@ -20,18 +23,57 @@ if TYPE_CHECKING:
 
 DEFINES = re.compile(rf"(?:\s|--[^\n]*\n)*(?:{'|'.join(DEFINING)})\b", re.IGNORECASE)
 NOTE = """
-INSERT INTO tenantry.migration_steps (tables, app, name, operation, tenant, defined)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO tenantry.migration_steps
+    (tables, app, name, operation, tenant, defined, about)
+SELECT %s, %s, %s, piece.number, %s, %s::text[], piece.about
+FROM unnest(%s::integer[], %s::text[]) AS piece (number, about)
 ON CONFLICT (tables, app, name, operation, tenant) DO {}
 """
-NOTED = """
-SELECT defined FROM tenantry.migration_steps
-WHERE tables = %s AND app = %s AND name = %s AND operation = %s AND tenant = %s
+NOTES = """
+SELECT operation, tenant, about, defined FROM tenantry.migration_steps
+WHERE tables = %s AND app = %s AND name = %s
 """
 FORGET = """
 DELETE FROM tenantry.migration_steps WHERE tables = %s AND app = %s AND name = %s
 """
 ALL = ""
+
+
+class Note(NamedTuple):
+    """That a piece of a migration is done for a tenant, or once for all.
+
+    *defined*: the statements by which it has defined tables.
+    """
+
+    number: int
+    tenant: str
+    about: str
+    defined: list[str]
+
+
+def notes_of(connection: Any, tables: str, planned: PlannedMigration) -> list[Note]:
+    """Return what is noted of a migration that is not recorded yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOTES, [tables, *planned.name])
+        return [Note(*row) for row in cursor.fetchall()]
+
+
+def forget(connection: Any, tables: str, planned: PlannedMigration) -> None:
+    """Remove the notes of a migration that is recorded."""
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET, [tables, *planned.name])
+
+
+def is_recorded(connection: Any, planned: PlannedMigration) -> bool:
+    """Whether nothing of the migration is left to do: it is recorded, or unrecorded."""
+    app, name = planned.name
+    rows = MigrationRecorder(connection).migration_qs.filter(app=app, name=name)
+    return rows.exists() != planned.backwards
+
+
+def defines(sql: Any) -> bool:
+    """Whether the statement defines tables, indexes and the like."""
+    return DEFINES.match(str(sql)) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,42 +94,49 @@ class Work:
         """Do it."""
         self.stretch.run(connection, atomic=atomic)
 
-    def _key(self, tenant: str) -> list[Any]:
-        return [self.tables, *self.planned.name, self.stretch.number, tenant]
-
     def note(
         self, connection: Any, tenant: str = ALL, defined: Sequence[str] = ()
     ) -> bool:
         """Note it as done for the tenant, or for all; return whether it was not yet.
 
-        Waits for another process that is at it. *defined*: the statements by which it
-        has defined tables.
+        Waits for another process that is at it.
         """
+        pieces = self.stretch.pieces
         then = "UPDATE SET defined = EXCLUDED.defined" if defined else "NOTHING"
         with connection.cursor() as cursor:
-            cursor.execute(NOTE.format(then), [*self._key(tenant), list(defined)])
+            cursor.execute(
+                NOTE.format(then),
+                [
+                    *(self.tables, *self.planned.name, tenant, list(defined)),
+                    [piece.number for piece in pieces],
+                    [piece.about for piece in pieces],
+                ],
+            )
             return bool(cursor.rowcount)
+
+    def claim(self, connection: Any, tenant: str) -> bool:
+        """Note it as done in this transaction; return whether it is to be done in it.
+
+        Not so where another process did it, or has recorded the migration meanwhile:
+        the notes are gone then.
+        """
+        if not self.note(connection, tenant):
+            return False
+        if is_recorded(connection, self.planned):
+            transaction.set_rollback(True, using=connection.alias)
+            return False
+        return True
+
+    def notes(self, connection: Any) -> list[Note]:
+        """Return what is noted of it."""
+        mine = {piece.number for piece in self.stretch.pieces}
+        found = notes_of(connection, self.tables, self.planned)
+        return [note for note in found if note.number in mine]
 
     def is_noted(self, connection: Any, tenant: str = ALL) -> bool:
         """Whether it is noted as done for the tenant, or for all."""
-        with connection.cursor() as cursor:
-            cursor.execute(NOTED, self._key(tenant))
-            return cursor.fetchone() is not None
+        return any(note.tenant == tenant for note in self.notes(connection))
 
-    def defined(self, connection: Any, tenant: str) -> list[str]:
-        """Return the statements by which it has defined tables in that tenant."""
-        with connection.cursor() as cursor:
-            cursor.execute(NOTED, self._key(tenant))
-            row = cursor.fetchone()
-        return list(row[0]) if row else []
-
-    @staticmethod
-    def forget(connection: Any, tables: str, planned: PlannedMigration) -> None:
-        """Remove the notes of a migration that is recorded."""
-        with connection.cursor() as cursor:
-            cursor.execute(FORGET, [tables, *planned.name])
-
-    @staticmethod
-    def defines(sql: Any) -> bool:
-        """Whether the statement defines tables, indexes and the like."""
-        return DEFINES.match(str(sql)) is not None
+    def defined(self, connection: Any) -> list[str]:
+        """Return the statements by which it has defined tables, for whatever tenant."""
+        return [sql for note in self.notes(connection) for sql in note.defined]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql import schema as django_schema
 from django.db.backends.utils import split_identifier
+from django.db.utils import ProgrammingError
+from psycopg.errors import InvalidForeignKey
 
 from tenantry import guards
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
@@ -163,7 +165,25 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
         found = EXCLUDE.search(text)
         if found is not None and (KEY in text or ALTER.match(text)):
             sql = self._exclude_within_tenant(str(sql), found)
-        return super().execute(sql, params)
+        try:
+            return super().execute(sql, params)
+        except ProgrammingError as error:
+            if isinstance(error.__cause__, InvalidForeignKey):
+                msg = (
+                    "A foreign key to a tenant's table needs the tenant in front: let "
+                    "`ALTER TABLE … ADD FOREIGN KEY (…) REFERENCES … (…)` make it, "
+                    "after its table, or an operation of Django."
+                )
+                raise NotSupported(msg) from error
+            raise
+
+    def harden(self) -> None:
+        """Make tables that raw SQL has made tenant tables.
+
+        Rows that are in them already become those of the active tenant.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute("CALL tenantry.harden(current_schema()::text)")
 
     def _exclude_within_tenant(self, sql: str, found: re.Match[str]) -> str:
         with self.connection.cursor() as cursor:

@@ -9,8 +9,8 @@ CREATE OR REPLACE FUNCTION tenantry.current_tenant() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT nullif(pg_catalog.current_setting('tenantry.tenant', true), '') $$;
 
--- What is done, once or for a tenant, of migrations that are not recorded yet; of a data
--- operation in the template also the statements by which it defined tables.
+-- What is done, once or for a tenant, of migrations that are not recorded yet: which
+-- operation, what it was, and of one on rows the statements by which it defined tables.
 CREATE TABLE IF NOT EXISTS tenantry.migration_steps (
     tables text NOT NULL,
     app text NOT NULL,
@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS tenantry.migration_steps (
     operation integer NOT NULL,
     tenant text NOT NULL,
     defined text[] NOT NULL DEFAULT '{}',
+    about text NOT NULL DEFAULT '',
     PRIMARY KEY (tables, app, name, operation, tenant)
 );
 
