@@ -269,8 +269,8 @@ def test_an_execute_wrapper_is_called_as_we_expect():
 
 def test_content_types_are_kept_for_a_bounded_number_of_tenants():
     cache = ContentType.objects._cache
-    assert type(cache) is seams._RecentLabels
-    small = seams._RecentLabels()
+    assert type(cache) is seams.places._RecentLabels
+    small = seams.places._RecentLabels()
     small.most = 3
     small["default"] = {}
     for number in range(10):
