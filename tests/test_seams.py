@@ -16,6 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
 from django.db.models import fields as model_fields
 from django.db.models.fields import related, related_descriptors, related_lookups
+from django.db.models.lookups import StartsWith
 from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
 from django.db.models.sql import compiler
@@ -146,6 +147,7 @@ SUBSTITUTED = {
 }
 # These put an object of ours in place of Django's; each has a test of its own below.
 OF_THEIR_OWN = {
+    "beginnings_are_found_by_index",
     "connections_follow_the_context",
     "content_types_are_not_kept_for_ever",
     "the_record_of_migrations_is_no_app",
@@ -207,6 +209,15 @@ def test_nothing_else_of_djangos_is_wrapped():
             if hasattr(function, seams.INSTALLED):
                 found.add((owner, name))
     assert found == places
+
+
+def test_beginnings_have_sql_of_their_own_beside_djangos():
+    assert vars(StartsWith)["as_postgresql"].__module__ == seams.__name__
+    assert "as_sql" not in vars(StartsWith)
+    assert StartsWith.param_pattern == "%s%%"
+    assert [each.lookup_name for each in StartsWith.__subclasses__()][:1] == [
+        "istartswith"
+    ]
 
 
 def test_connections_are_ours_and_one_object():

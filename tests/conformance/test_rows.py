@@ -1,6 +1,7 @@
 """Row isolation: what is true of tables that tenants share."""
 
 import io
+from contextlib import nullcontext
 
 import psycopg
 import pytest
@@ -265,4 +266,81 @@ def test_raw_definitions_of_keys_hold_within_the_tenant(world, definition):
         made = [row[0] for row in cursor.fetchall()]
         assert made
         assert all("(tenantry_key, " in text for text in made)
+        transaction.set_rollback(True)
+
+
+@isolate_apps("tests.shop")
+def test_what_a_text_begins_with_is_found_by_index(world, tables):
+    class Item(models.Model):  # noqa: DJ008  (its table is all that is wanted)
+        code = models.CharField(max_length=9, db_index=True)
+
+        class Meta:
+            app_label = "shop"
+
+    tables(Item)
+    found = "tenantry.tenant'::text, true)) AND ((code)::text ~>=~ 'ab'::text)"
+    with (
+        override_tenant(world.a),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        assert found in Item.objects.filter(code__startswith="ab").explain()
+        # Control: as Django says it, the policy comes first.
+        cursor.execute("EXPLAIN SELECT * FROM shop_item WHERE code LIKE 'ab%'")
+        plan = "".join(row[0] for row in cursor.fetchall())
+        assert "Index Cond: (tenantry_key = " in plan
+        assert "~>=~" not in plan
+
+
+def test_what_a_text_begins_with_is_what_like_says(world):
+    names = ["100%", "100 %", "1_0", "1x0", "a\\b", "ab", "Ab", "'", "é", "", "x" * 40]
+    with override_tenant(world.a), transaction.atomic():
+        Author.objects.bulk_create(Author(name=name) for name in names)
+        for wanted in ["100%", "1_", "a\\", "a", "'", "é", "", "x" * 39]:
+            asked = Author.objects.filter(name__startswith=wanted)
+            assert "^@" in str(asked.query)
+            assert set(asked) == {
+                each for each in Author.objects.all() if each.name.startswith(wanted)
+            }
+            others = Author.objects.exclude(name__startswith=wanted)
+            assert others.count() == Author.objects.count() - asked.count()
+        begins = Author.objects.filter(name__startswith=models.F("name"))
+        assert begins.count() == Author.objects.count()
+        assert Author.objects.filter(pk__startswith=str(ONE)[:3]).exists()
+        assert Author.objects.filter(name__istartswith="A").count() > 2
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("act", [as_owner, nullcontext], ids=["owner", "serving"])
+@pytest.mark.parametrize("inside", [True, False], ids=["tenant", "none"])
+def test_no_row_bears_the_mark_of_nobody(world, act, inside):
+    """A statement of no tenant carries '' and would see such a row."""
+    insert = "INSERT INTO tenantry_rows.shop_tag (tenantry_key, name) VALUES ('', 'x')"
+    with act(), override_tenant(world.a if inside else None):
+        for statement in (
+            insert,
+            "UPDATE tenantry_rows.shop_tag SET tenantry_key = ''",
+        ):
+            try:
+                with transaction.atomic():
+                    execute(statement)
+            except DatabaseError as error:
+                assert "row-level security" in str(error)  # noqa: PT017
+            else:
+                assert not inside
+                assert statement != insert
+        assert (
+            execute("SELECT 1 FROM tenantry_rows.shop_tag WHERE tenantry_key = ''")
+            == []
+        )
+
+
+def test_control_without_the_check_somebody_could_mark_a_row_as_nobodys(world):
+    with as_owner(), transaction.atomic():
+        execute("ALTER POLICY tenantry ON tenantry_rows.shop_tag WITH CHECK (true)")
+        execute(
+            "INSERT INTO tenantry_rows.shop_tag (tenantry_key, name) VALUES ('', 'x')"
+        )
+        assert execute("SELECT name FROM tenantry_rows.shop_tag") == [("x",)]
         transaction.set_rollback(True)

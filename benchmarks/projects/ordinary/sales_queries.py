@@ -16,6 +16,9 @@ QUERIES = {
     "page": lambda rows, _: rows.order_by("-id")[100:120],
     "count": lambda rows, _: rows.all(),
     "prefix": lambda rows, _: rows.filter(customer__startswith="customer 17"),
+    "like": lambda rows, _: rows.extra(
+        where=["customer LIKE %s"], params=["customer 17%"]
+    ),
     "contains": lambda rows, _: rows.filter(note__icontains="cinnamon"),
     "search": lambda rows, _: rows.filter(words=WORD),
     "json": lambda rows, _: rows.filter(facts__contains={"channel": 17}),
