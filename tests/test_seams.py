@@ -212,7 +212,7 @@ def test_nothing_else_of_djangos_is_wrapped():
 
 
 def test_beginnings_have_sql_of_their_own_beside_djangos():
-    assert vars(StartsWith)["as_postgresql"].__module__ == seams.__name__
+    assert vars(StartsWith)["as_postgresql"].__module__ == seams.querysets.__name__
     assert "as_sql" not in vars(StartsWith)
     assert StartsWith.param_pattern == "%s%%"
     assert [each.lookup_name for each in StartsWith.__subclasses__()][:1] == [
