@@ -12,7 +12,7 @@ from roles import TWO_ROLES, create
 DEMO = Contender("the demo, rows", "demo_rows", "bench_demo", TWO_ROLES)
 MANY = Contender("tenantry, rows", "tenantry_rows", "bench_rows_many", TWO_ROLES)
 PROVISION_TARGET = 20
-MEMORY_TARGET = 30  # the catalog's own, which keeps 10,000 tenants at most
+MEMORY_TARGET = 40  # what the catalog remembers of 10,000 tenants, the most it does
 TIME_TARGET = 1.1
 PARTS = {"rss": "memory of the process", "server": "memory of its server process"}
 PRODUCTS = """
@@ -99,7 +99,7 @@ def measure_many(report, server, sizes):
 
 def visit(worker, keys):
     """Ask each tenant, and hold that each answers with its own rows."""
-    owners = worker.ask("verify", view="ten", hosts=[f"{k}.localhost" for k in keys])
+    owners = worker.ask("verify", view="one", hosts=[f"{k}.localhost" for k in keys])
     if owners != [[key] for key in keys]:
         raise BrokenRunError(f"{worker.contender.name} mixes tenants")
 
