@@ -212,7 +212,7 @@ def test_nothing_else_of_djangos_is_wrapped():
 
 
 def test_beginnings_have_sql_of_their_own_beside_djangos():
-    assert vars(StartsWith)["as_postgresql"].__module__ == seams.__name__
+    assert vars(StartsWith)["as_postgresql"].__module__ == seams.querysets.__name__
     assert "as_sql" not in vars(StartsWith)
     assert StartsWith.param_pattern == "%s%%"
     assert [each.lookup_name for each in StartsWith.__subclasses__()][:1] == [
@@ -280,8 +280,8 @@ def test_an_execute_wrapper_is_called_as_we_expect():
 
 def test_content_types_are_kept_for_a_bounded_number_of_tenants():
     cache = ContentType.objects._cache
-    assert type(cache) is seams._RecentLabels
-    small = seams._RecentLabels()
+    assert type(cache) is seams.places._RecentLabels
+    small = seams.places._RecentLabels()
     small.most = 3
     small["default"] = {}
     for number in range(10):

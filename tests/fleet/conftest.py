@@ -98,7 +98,8 @@ def look():
                     cursor, "gadgets_gadget"
                 )
                 columns = [column.name for column in described]
-                cursor.execute("SELECT * FROM gadgets_gadget ORDER BY id")
+                listed = ", ".join(columns)
+                cursor.execute(f"SELECT {listed} FROM gadgets_gadget ORDER BY id")
                 rows = [list(row) for row in cursor.fetchall()]
             found[tenant.key] = {
                 "columns": columns,

@@ -11,9 +11,10 @@ from django.core.management.sql import (
     emit_pre_migrate_signal,
 )
 from django.db import connections, transaction
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from tenantry.fleet.pool import migrate_pool, prepare
+from tenantry.fleet.pool import migrate_pool, prepare, require_supported
 from tenantry.fleet.runner import Step, run
 from tenantry.signals import tenant_migrated
 
@@ -84,28 +85,43 @@ def migrate_together(
 def bring_up(pool: Pool, group: Group, *, fake: bool = False, jobs: int = 1) -> None:
     """Bring the tables of a pool, and the rows in them, to the group's targets."""
     prepare(pool)
-    signals = group.changes_models and not fake
-    plan = [(each.migration, each.backwards) for each in group.migrations]
-    everybody = [pool.template, *pool.tenants()]
-
-    def send(signal: Any, apps: Any) -> None:
-        def act(ref: TenantRef) -> None:
-            with pool.acting(ref):
-                signal(0, False, ref.label, apps=apps, plan=plan)  # noqa: FBT003
-
-        for step in run(everybody, act, jobs=jobs):
-            if step.error is not None:
-                raise step.error
-
-    if signals:
-        send(emit_pre_migrate_signal, _first_apps(group))
+    if not fake:
+        require_supported(pool, group.migrations)
+    due = group.signals_due or (group.changes_models and not fake)
+    send = partial(_send, pool, _plan_of(group), jobs=jobs)
+    if due:
+        pool.owe_signals()
+        if group.changes_models:
+            send(emit_pre_migrate_signal, apps=_first_apps(group))
     migrate_pool(pool, group.migrations, record=_record, fake=fake, jobs=jobs)
     with pool.acting(pool.template) as connection:
         _record_replaced(connection, group)
-    if signals:
-        send(emit_post_migrate_signal, _last_apps(group))
-    for ref in everybody[1:]:
-        tenant_migrated.send(sender=type(group), ref=ref, plan=plan)
+        apps = _present_apps(connection) if due else None
+    if due:
+        send(emit_post_migrate_signal, apps=apps)
+        pool.owe_signals(settled=True)
+    for ref in pool.tenants():
+        tenant_migrated.send(sender=type(group), ref=ref, plan=_plan_of(group))
+
+
+def _plan_of(group: Group) -> list[tuple[Any, bool]]:
+    """Return the plan as Django's signals give it."""
+    return [(each.migration, each.backwards) for each in group.migrations]
+
+
+def _send(pool: Pool, plan: Any, signal: Any, *, apps: Any, jobs: int) -> None:
+    """Send a signal of `migrate` in the template and in each tenant.
+
+    Alone in each: receivers look what is there, and two would make it twice.
+    """
+
+    def act(ref: TenantRef) -> None:
+        with pool.transaction(ref, lock=ref.location):
+            signal(0, False, ref.label, apps=apps, plan=plan)  # noqa: FBT003
+
+    for step in run(pool.everybody(), act, jobs=jobs):
+        if step.error is not None:
+            raise step.error
 
 
 def migrate_tenant(ref: TenantRef, *, group: Group, fake: bool = False) -> int:
@@ -116,7 +132,7 @@ def migrate_tenant(ref: TenantRef, *, group: Group, fake: bool = False) -> int:
     """
     connection = connections[ref.label]
     signals = group.changes_models and not fake
-    plan = [(each.migration, each.backwards) for each in group.migrations]
+    plan = _plan_of(group)
     if signals:
         emit_pre_migrate_signal(0, False, ref.label, apps=_first_apps(group), plan=plan)  # noqa: FBT003
     for planned in group.migrations:
@@ -144,6 +160,13 @@ def _last_apps(group: Group) -> Any:
     planned = [each for each in group.migrations if each.operations][-1]
     first, last = planned.operations[0], planned.operations[-1]
     return (first.before if planned.backwards else last.after).apps
+
+
+def _present_apps(connection: Any) -> Any:
+    """Return the models as the migrations that are recorded leave them."""
+    loader = MigrationLoader(connection)
+    names = loader.applied_migrations or {}
+    return loader.project_state([n for n in names if n in loader.graph.nodes]).apps
 
 
 def _apply(connection: Any, planned: PlannedMigration, *, fake: bool) -> None:

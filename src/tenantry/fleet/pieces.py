@@ -32,6 +32,7 @@ CHANGES = re.compile(
     r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b", re.IGNORECASE
 )
 TRUNCATES = re.compile(r"\btruncate\b", re.IGNORECASE)
+COPIES_FROM = re.compile(r"\bfrom\b", re.IGNORECASE)
 ABOUT = 80
 
 
@@ -186,22 +187,26 @@ def is_for_each(sql: str) -> bool:
     Raises `NotSupported` for one that would work on all tenants' rows at once, and for
     code that does both.
     """
-    shown = repr(" ".join(sql.split())[:ABOUT])
     first = FIRST_WORD.match(sql)
     word = first[1].lower() if first else ""
-    if word == "truncate" or (word in CODE and TRUNCATES.search(sql)):
-        msg = (
-            "TRUNCATE knows no row-level security: it would remove all tenants' rows. "
-            f"Use DELETE instead of {shown}."
-        )
-        raise NotSupported(msg)
+    _refuse(word, sql)
     if word not in CODE:
         return word not in ONCE
-    defines = DEFINES.search(sql) is not None
-    if defines and CHANGES.search(sql):
-        msg = (
+    return DEFINES.search(sql) is None
+
+
+def _refuse(word: str, sql: str) -> None:
+    """Raise `NotSupported` for a statement that would mix tenants' rows."""
+    if word == "truncate" or (word in CODE and TRUNCATES.search(sql)):
+        why = "TRUNCATE knows no row-level security; use DELETE"
+    elif word == "copy" and COPIES_FROM.search(sql):
+        why = "COPY FROM knows no row-level security; use INSERT"
+    elif word in CODE and DEFINES.search(sql) and CHANGES.search(sql):
+        why = (
             "This code changes tables, which is done once, and rows, which is done for "
-            f"each tenant; split it into two operations: {shown}."
+            "each tenant; split it into two operations"
         )
-        raise NotSupported(msg)
-    return not defines
+    else:
+        return
+    msg = f"{why}: {' '.join(sql.split())[:ABOUT]!r}."
+    raise NotSupported(msg)

@@ -94,11 +94,13 @@ class Group:
     """Squashed migrations to record: all that they replace is applied."""
     pool: Pool | None = None
     """Whose tables they share, where they are migrated together."""
+    signals_due: bool = False
+    """Whether `post_migrate` of an earlier run has not reached all of them."""
 
     @property
     def is_done(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.migrations and not self.replaced
+        return not self.migrations and not self.replaced and not self.signals_due
 
     @property
     def changes_models(self) -> bool:
@@ -164,9 +166,11 @@ def plan_fleet(
     for (_, recorded, pool), members in groups.items():
         try:
             group = plan_group(members, recorded, targets)
-            group.pool = pool
-            if pool is not None and not group.is_done:
-                require_all(pool, members)
+            if pool is not None:
+                group.pool = pool
+                group.signals_due = pool.signals_due()
+                if not group.is_done:
+                    require_all(pool, members)
             planned.append(group)
         except LifecycleError as error:
             unreadable.update(dict.fromkeys(members, error))

@@ -22,7 +22,16 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
 from tenantry.fleet.pieces import pieces_of, stretches
 from tenantry.fleet.runner import Step, run
-from tenantry.fleet.work import ALL, Work, defines, forget, is_recorded, notes_of
+from tenantry.fleet.work import (
+    ALL,
+    Work,
+    defines,
+    forget,
+    is_recorded,
+    notes_of,
+    owe_signals,
+    signals_due,
+)
 from tenantry.isolation.owner import as_owner
 from tenantry.isolation.row import FRESH
 
@@ -72,6 +81,17 @@ class Pool:
                 or self.isolation.is_occupied(row.ref)
             ]
 
+    def everybody(self) -> list[TenantRef]:
+        """Return the template and the tenants.
+
+        Without the template, where its rows are yet to be made (tables that were
+        adopted): it would get a part of them only.
+        """
+        tenants = self.tenants()
+        if tenants and not self.tables.have_rows_of(self.template):
+            return tenants
+        return [self.template, *tenants]
+
     def active(self) -> set[TenantRef]:
         """Return the tenants that are routable."""
         with override_tenant(None):
@@ -84,22 +104,39 @@ class Pool:
             yield connections[ref.label]
 
     @contextmanager
-    def transaction(self, ref: TenantRef, *, alone: bool = False) -> Iterator[Any]:
+    def transaction(
+        self, ref: TenantRef, *, alone: bool = False, lock: str = ""
+    ) -> Iterator[Any]:
         """Open a transaction of the owner in the tenant; yield the connection.
 
-        *alone*: until it ends no tenant is made, and no other process migrates.
+        *alone*: until it ends no tenant is made, and no other process migrates. *lock*:
+        nor is another of that name begun.
         """
+        name = " ".join(filter(None, ["tenantry", self.tables.schema, lock]))
         with (
             self.acting(ref) as connection,
             transaction.atomic(using=ref.label, durable=True),
         ):
-            if alone:
+            if alone or lock:
                 with connection.cursor() as cursor:
                     cursor.execute(
-                        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                        [f"tenantry {self.tables.schema}"],
+                        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name]
                     )
             yield connection
+
+    def signals_due(self) -> bool:
+        """Whether `post_migrate` of an earlier run has not reached all tenants."""
+        with self.acting(self.template) as connection:
+            return signals_due(connection, self.tables.schema)
+
+    def owe_signals(self, *, settled: bool = False) -> None:
+        """Note that `post_migrate` is due, or that it has reached everybody.
+
+        A process may die before; until then no tenant is made, as the template may
+        lack content types and permissions.
+        """
+        with self.transaction(self.template, alone=True) as connection:
+            owe_signals(connection, self.tables.schema, settled=settled)
 
 
 def pool_of(isolation: Isolation, kind: str) -> Pool:
@@ -113,6 +150,13 @@ def prepare(pool: Pool) -> None:
     with pool.acting(pool.template) as connection:
         MigrationRecorder(connection).ensure_schema()
     pool.tables.grant()
+
+
+def require_supported(pool: Pool, migrations: Sequence[PlannedMigration]) -> None:
+    """Raise `NotSupported` for SQL that would mix tenants' rows."""
+    with pool.acting(pool.template) as connection:
+        for planned in migrations:
+            pieces_of(planned, connection.schema_editor())
 
 
 def migrate_pool(
@@ -168,7 +212,10 @@ def _work(pool: Pool, planned: PlannedMigration) -> list[Work]:
 
 
 def _do(pool: Pool, work: Work, *, jobs: int) -> None:
-    """Do a stretch, where it is not done: once, or in the template and each tenant."""
+    """Do a stretch, where it is not done: once, or in the template and each tenant.
+
+    One goes first: what is wrong is seen there, and tables are defined there.
+    """
     if not work.stretch.for_each:
         _once(pool, work)
         return
@@ -178,9 +225,10 @@ def _do(pool: Pool, work: Work, *, jobs: int) -> None:
         # From now on no tenant is made: each one there is among those that follow.
         work.note(connection)
     act = partial(_in_tenant, pool, work)
-    done = run([pool.template], act)
-    if done[0].ok:
-        done += run(pool.tenants(), act, jobs=jobs)
+    first, *others = pool.everybody()
+    done = run([first], act)
+    if done[0].ok or first != pool.template:
+        done += run(others, act, jobs=jobs)
     _raise_first(done, work)
 
 

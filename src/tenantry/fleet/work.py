@@ -36,6 +36,19 @@ WHERE tables = %s AND app = %s AND name = %s
 FORGET = """
 DELETE FROM tenantry.migration_steps WHERE tables = %s AND app = %s AND name = %s
 """
+OWE = """
+INSERT INTO tenantry.migration_steps (tables, app, name, operation, tenant)
+VALUES (%s, '', 'post_migrate', 0, '')
+ON CONFLICT (tables, app, name, operation, tenant) DO NOTHING
+"""
+DUE = """
+SELECT 1 FROM tenantry.migration_steps
+WHERE tables = %s AND app = '' AND name = 'post_migrate'
+"""
+SETTLE = """
+DELETE FROM tenantry.migration_steps
+WHERE tables = %s AND app = '' AND name = 'post_migrate'
+"""
 ALL = ""
 
 
@@ -69,6 +82,22 @@ def is_recorded(connection: Any, planned: PlannedMigration) -> bool:
     app, name = planned.name
     rows = MigrationRecorder(connection).migration_qs.filter(app=app, name=name)
     return rows.exists() != planned.backwards
+
+
+def signals_due(connection: Any, tables: str) -> bool:
+    """Whether it is noted that `post_migrate` has not reached everybody."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('tenantry.migration_steps')")
+        if cursor.fetchone()[0] is None:
+            return False
+        cursor.execute(DUE, [tables])
+        return cursor.fetchone() is not None
+
+
+def owe_signals(connection: Any, tables: str, *, settled: bool) -> None:
+    """Note that `post_migrate` is due, or remove the note."""
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE if settled else OWE, [tables])
 
 
 def defines(sql: Any) -> bool:

@@ -103,9 +103,11 @@ class SharedTables:
             self.execute("CALL tenantry.harden(%s)", [self.schema], tenant=ref)
 
     def remove(self) -> None:
-        """Drop the schema with all its tables, as the owner."""
+        """Drop the schema with all its tables, and what is noted of them."""
         with as_owner():
             self.execute(f"DROP SCHEMA IF EXISTS {quote(self.schema)} CASCADE")
+            forget = "DELETE FROM tenantry.migration_steps WHERE tables = %s"
+            self.execute(forget, [self.schema])
 
     # Rows of one tenant.
 

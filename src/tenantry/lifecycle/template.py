@@ -158,7 +158,9 @@ def _make_in_tables(isolation: Isolation, kind: str, digest: str) -> Template:
 
 def _plan(pool: Pool) -> Group:
     applied = of_kind(pool.kind, pool.tables.applied())
-    return plan_group([pool.template], applied, None)
+    plan = plan_group([pool.template], applied, None)
+    plan.signals_due = pool.signals_due()
+    return plan
 
 
 def _fill_template(pool: Pool) -> None:

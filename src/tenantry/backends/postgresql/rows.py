@@ -98,6 +98,8 @@ class RowSchemaEditor(Base):  # type: ignore[misc]
 
     def _free_name(self, table: str, column: str, label: str) -> str:
         """Return the name of a key; numbered, as PostgreSQL does, where it is taken."""
+        if self.collect_sql:
+            return default_name(table, column, label)
         (schema,) = self.connection.own_schemas
         for number in count():
             name = default_name(table, column, f"{label}{number or ''}")
