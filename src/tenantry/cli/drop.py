@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
@@ -43,7 +44,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     rows = {tenant.key: tenant for tenant in tenants}
 
     def action(ref: TenantRef) -> None:
-        drop(rows[ref.key])
+        drop(rows[ref.key], watch=partial(progress.rows, ref.key))
 
     form = options["format"]
     with output.Progress(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tenantry.fleet.runner import Step
 
 
+ROWS_PER_LINE = 100_000
+
+
 def table(out: OutputWrapper, rows: Sequence[dict[str, Any]]) -> None:
     """Print rows with aligned columns, under the names of the first."""
     if not rows:
@@ -47,6 +50,7 @@ class Progress:
         self._out = out
         self._form = form
         self._failed = 0
+        self._shown: dict[str, int] = {}
         self._bar = (
             tqdm(total=total, desc=what, unit="tenant")
             if form == "text" and sys.stderr.isatty()
@@ -64,6 +68,14 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def rows(self, key: str, gone: int) -> None:
+        """Show that so many rows of a tenant are gone: a line for each so many."""
+        if self._bar is not None:
+            self._bar.set_postfix(failed=self._failed, rows=gone)
+        elif self._form == "text" and gone >= self._shown.get(key, 0) + ROWS_PER_LINE:
+            self._shown[key] = gone
+            self._out.write(f"{key}: {gone} rows are gone ...")
 
     def __call__(self, step: Step) -> None:
         """Show one tenant's end."""

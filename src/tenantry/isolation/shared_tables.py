@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 
 from tenantry.context import override_tenant
 from tenantry.isolation.identifiers import literal, quote
@@ -13,9 +14,12 @@ from tenantry.isolation.postgresql import PUBLIC, SHARED_SCHEMA
 from tenantry.isolation.sql import statements
 from tenantry.isolation.tables import (
     RECORD,
+    at_once,
     by_reference,
     in_batches,
+    refer_to_each_other,
     tenant_tables,
+    together,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('tenantry', 0))"
 RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 ROWS_PER_BATCH = 5_000
+PASSES = 3
 
 
 class SharedTables:
@@ -128,8 +133,9 @@ class SharedTables:
         sql = [f"SELECT tenantry.require_at_rest({home}, {int(number)});"]
         with as_owner():
             for circle in by_reference(self.tables()):
-                sql += [self._inserts(table, ref) for table in circle]
-        return "\n".join(filter(None, sql))
+                inserts = [self._inserts(table, ref) for table in circle]
+                sql += together(filter(None, inserts))
+        return "\n".join(sql)
 
     def _inserts(self, table: Table, ref: TenantRef) -> str:
         name = self._name(table.name)
@@ -140,53 +146,55 @@ class SharedTables:
         if not rows:
             return ""
         listed = ",\n".join(row[0] for row in rows)
-        return f"INSERT INTO {name} ({table.column_list}) VALUES\n{listed};"
+        return f"INSERT INTO {name} ({table.column_list}) VALUES\n{listed}"
 
     def copy_rows_of(self, ref: TenantRef, source: SharedTables) -> None:
         """Copy the tenant's rows from tables that are migrated alike, as the owner."""
         with as_owner(), transaction.atomic(using=self.database):
             for circle in by_reference(self.tables()):
-                for table in circle:
-                    name = table.name
-                    self.execute(
-                        f"INSERT INTO {self._name(name)} ({table.column_list}) "
-                        f"SELECT {table.column_list} FROM {source._name(name)}",
-                        tenant=ref,
-                    )
+                copies = [
+                    f"INSERT INTO {self._name(table.name)} ({table.column_list}) "
+                    f"SELECT {table.column_list} FROM {source._name(table.name)}"
+                    for table in circle
+                ]
+                for sql in together(copies):
+                    self.execute(sql, tenant=ref)
 
     def delete_rows_of(self, ref: TenantRef) -> Iterator[int]:
         """Delete every row of the tenant; yield how many each batch has deleted.
 
-        Rows that refer to others go first.
+        Rows that refer to others go first. A request that was under way may write
+        while the tenant goes: what it has written goes as well.
         """
+        for _ in range(PASSES):
+            with suppress(IntegrityError):  # a row that refers to one was just written
+                yield from self._delete_once(ref)
+            if not self.have_rows_of(ref):
+                return
+        yield from self._delete_once(ref)
+
+    def _delete_once(self, ref: TenantRef) -> Iterator[int]:
         for circle in reversed(list(by_reference(self.tables()))):
             yield from self._delete(ref, circle)
 
     def _delete(self, ref: TenantRef, circle: Sequence[Table]) -> Iterator[int]:
-        """Delete the tenant's rows of tables that refer to each other in a circle.
+        """Delete the tenant's rows of a table, or of tables in a circle of references.
 
-        They have no order, so they go together; as do what is left of a table whose
-        rows refer to each other.
+        First, in batches, rows that no other refers to; what is left refers to each
+        other in a circle, and goes by one statement: it has no order.
         """
-        if len(circle) == 1:
-            (batch,) = in_batches(self.schema, circle, ROWS_PER_BATCH)
-            while number := self._count(ref, [batch]):
-                yield number
-            if not circle[0].refers_to_itself:
-                return
-        deletions = [f"DELETE FROM {self._name(table.name)}" for table in circle]
-        if number := self._count(ref, deletions):
+        batches = in_batches(self.schema, circle, ROWS_PER_BATCH)
+        while number := self._count(ref, batches):
+            yield number
+        left = [at_once(self.schema, circle)] if refer_to_each_other(circle) else []
+        if number := self._count(ref, left):
             yield number
 
     def _count(self, ref: TenantRef, sql: Sequence[Any]) -> int:
-        """Run the statements for the tenant in one transaction; return rows changed."""
+        """Run each statement for the tenant; return how many rows they deleted."""
         number = 0
-        with (
-            override_tenant(ref),
-            transaction.atomic(using=ref.label),
-            connections[ref.label].cursor() as cursor,
-        ):
+        with override_tenant(ref), connections[ref.label].cursor() as cursor:
             for each in sql:
                 cursor.execute(each)
-                number += cursor.rowcount
+                number += cursor.fetchone()[0]
         return number

@@ -9,7 +9,7 @@ from tenantry.isolation.identifiers import quote
 from tenantry.isolation.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 KEY = "tenantry_key"
 RECORD = "django_migrations"
@@ -36,11 +36,6 @@ class Table:
     def column_list(self) -> str:
         """The columns that can be written, as SQL lists them."""
         return ", ".join(map(quote, self.columns))
-
-    @property
-    def refers_to_itself(self) -> list[Reference]:
-        """The foreign keys among its own rows."""
-        return [each for each in self.references if each.table == self.name]
 
 
 def tenant_tables(execute: Callable[..., list[Any]], schema: str) -> list[Table]:
@@ -88,24 +83,65 @@ def _reachable(name: str, left: dict[str, Table]) -> set[str]:
 
 
 def in_batches(schema: str, circle: Sequence[Table], size: int) -> list[str]:
-    """Return the statements that delete up to so many rows of each of the tables.
+    """Return a statement for each table that deletes up to so many of its rows.
 
-    Rows of a table that refers to itself go when no other row refers to them.
+    Only rows that no other row of these tables refers to. Each returns the number.
     """
-    found = []
-    for table in circle:
-        name = f"{quote(schema)}.{quote(table.name)}"
-        leaves = " AND ".join(
-            f"NOT EXISTS (SELECT 1 FROM {name} o WHERE "
-            + " AND ".join(
-                f"o.{quote(here)} = t.{quote(there)}"
-                for here, there in zip(each.columns, each.referred, strict=True)
-            )
-            + " AND o.ctid <> t.ctid)"
-            for each in table.refers_to_itself
+    return [
+        _counting([_deletion(schema, table, circle=circle, size=size)])
+        for table in circle
+    ]
+
+
+def at_once(schema: str, circle: Sequence[Table]) -> str:
+    """Return a statement that deletes all rows of the tables; it returns the number.
+
+    Being one, it may delete rows that refer to each other, whatever their foreign keys
+    say of when that is looked at.
+    """
+    return _counting([f"DELETE FROM {_name(schema, table)}" for table in circle])
+
+
+def together(inserts: Iterable[str]) -> list[str]:
+    """Return the statements as one, by which rows may come that refer to each other."""
+    parts = [f"i{number} AS ({sql})" for number, sql in enumerate(inserts)]
+    return [f"WITH {', '.join(parts)} SELECT 1;"] if parts else []
+
+
+def _name(schema: str, table: Table) -> str:
+    return f"{quote(schema)}.{quote(table.name)}"
+
+
+def _counting(deletions: list[str]) -> str:
+    parts = ", ".join(
+        f"d{number} AS ({sql} RETURNING 1)" for number, sql in enumerate(deletions)
+    )
+    sums = " + ".join(
+        f"(SELECT count(*) FROM d{number})" for number in range(len(deletions))
+    )
+    return f"WITH {parts} SELECT {sums}"
+
+
+def _deletion(schema: str, table: Table, *, circle: Sequence[Table], size: int) -> str:
+    """Return what deletes some of the rows that none in the circle refers to."""
+    name = _name(schema, table)
+    free = " AND ".join(
+        f"NOT EXISTS (SELECT 1 FROM {_name(schema, other)} o WHERE "
+        + " AND ".join(
+            f"o.{quote(here)} = t.{quote(there)}"
+            for here, there in zip(each.columns, each.referred, strict=True)
         )
-        found.append(
-            f"DELETE FROM {name} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {name} t "
-            f"{'WHERE ' + leaves if leaves else ''} LIMIT {size}))"
-        )
-    return found
+        + (" AND o.ctid <> t.ctid)" if other == table else ")")
+        for other in circle
+        for each in other.references
+        if each.table == table.name
+    )
+    where = f"WHERE {free} " if free else ""
+    rows = f"SELECT ctid FROM {name} t {where}LIMIT {size}"
+    return f"DELETE FROM {name} WHERE ctid = ANY (ARRAY({rows}))"
+
+
+def refer_to_each_other(circle: Sequence[Table]) -> bool:
+    """Whether rows of these tables may refer to each other in a circle."""
+    names = {table.name for table in circle}
+    return any(each.table in names for table in circle for each in table.references)

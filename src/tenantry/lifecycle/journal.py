@@ -85,6 +85,11 @@ def take_over(key: str) -> LifecycleRecord | None:
     )
 
 
+def touch(key: str) -> None:
+    """Write that this process is still at work, in a step that takes long."""
+    LifecycleRecord.objects.filter(key=key).update(touched_at=timezone.now())
+
+
 def end(key: str) -> None:
     """Remove the record; in the transaction of the last step."""
     LifecycleRecord.objects.filter(key=key).delete()

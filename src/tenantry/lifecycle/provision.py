@@ -36,6 +36,7 @@ from tenantry.signals import tenant_dropped, tenant_provisioned
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from tenantry.isolation.base import Watch
     from tenantry.types import TenantRef
 
 
@@ -169,10 +170,20 @@ def make_location(ref: TenantRef) -> None:
         migrate_from_zero(isolation, ref)
 
 
-def remove_location(ref: TenantRef) -> None:
-    """Remove the tenant's schema, database or file."""
+def remove_location(ref: TenantRef, *, watch: Watch | None = None) -> None:
+    """Remove the tenant's schema, database, file or rows.
+
+    *watch* is called with how many rows are gone, where they go one by one.
+    """
+
+    def gone(rows: int) -> None:
+        with override_tenant(None):
+            journal.touch(ref.key)
+        if watch is not None:
+            watch(rows)
+
     close_connection(ref)
-    isolations[ref.placement].destroy(ref)
+    isolations[ref.placement].destroy(ref, watch=gone)
 
 
 def undo(tenant: Any, *, keep_location: bool = False) -> None:
@@ -218,11 +229,12 @@ def resume(key: str) -> Any:
         return finish(tenant, last_step=record.step)
 
 
-def drop(tenant: Any) -> None:
+def drop(tenant: Any, *, watch: Watch | None = None) -> None:
     """Remove the tenant and all its data, for good; its key is never used again.
 
-    Raises `LifecycleBusy` while another process is at work on it, `LifecycleError` for
-    a declared tenant, and `RuntimeError` inside an atomic block. Died half-way, it is
+    *watch* is called with how many rows are gone, where they go one by one. Raises
+    `LifecycleBusy` while another process is at work on it, `LifecycleError` for a
+    declared tenant, and `RuntimeError` inside an atomic block. Died half-way, it is
     finished by another call.
     """
     require_no_transaction()
@@ -237,7 +249,7 @@ def drop(tenant: Any) -> None:
             tenant.save(update_fields=["state"])
             journal.end(tenant.key)
             journal.begin(tenant.key, DROP, "marked")
-        remove(tenant)
+        remove(tenant, watch=watch)
 
 
 def refuse_declared(key: str) -> None:
@@ -251,11 +263,11 @@ def refuse_declared(key: str) -> None:
         )
 
 
-def remove(tenant: Any) -> None:
+def remove(tenant: Any, *, watch: Watch | None = None) -> None:
     """Do the steps that follow the mark."""
     key, sender = tenant.key, type(tenant)
     with journal.recorded(sender, key, action=DROP, step="removed"):
-        remove_location(tenant.ref)
+        remove_location(tenant.ref, watch=watch)
     with journal.announced(sender, key, action=DROP, step="gone"), transaction.atomic():
         remove_rows(tenant)
         UsedKey.objects.update_or_create(
