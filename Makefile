@@ -3,7 +3,7 @@
 #   make demo     a project with a thousand tenants, served at http://localhost:8000
 #   make test     the tests; services that are missing are named, with what starts them
 #   make prove    the same with every count at its full size
-#   make django-tests  Django's own suite, on our engine and on Django's (an hour or so)
+#   make django-tests  Django's own suite, on our engine and on Django's (1.5 hours)
 #   make lint     ruff, mypy, import-linter
 #   make bench    the benchmarks
 #   make clean    remove all that the others made
