@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 from django.db.models.signals import post_migrate
 from django.db.utils import DatabaseError, ProgrammingError
 
@@ -176,6 +176,16 @@ def test_rows_are_counted_by_primary_key(world):
             found = list(counted.all().values_list("name", "n"))
             objects = [(author.name, author.n) for author in counted.all()]
         assert found == objects == [(f"Ann of {name}", 2), (f"Bob of {name}", 0)]
+
+
+def test_rows_are_counted_by_primary_key_in_a_subquery(world):
+    """Its tables have aliases, which versions of Django quote each in its way."""
+    with_books = Author.objects.annotate(n=Count("books")).filter(n__gt=0)
+    inner = with_books.filter(pk=OuterRef("pk"))
+    for tenant, name in ((world.a, "a"), (world.b, "b")):
+        with override_tenant(tenant):
+            found = Author.objects.filter(Exists(inner.all())).values_list("name")
+            assert list(found) == [(f"Ann of {name}",)]
 
 
 @rows_only

@@ -10,12 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.backends.postgresql import compiler
-from django.db.models.expressions import RawSQL
+from django.db.models import TextField
+from django.db.models.expressions import Col
 
 from tenantry.backends.postgresql.rows import is_tenants
 from tenantry.isolation.tables import KEY
 
 django: Any = compiler  # django-stubs do not know it
+# A column as Django writes one: how it quotes the aliases of tables depends on its
+# version.
+KEY_FIELD: Any = TextField()
+KEY_FIELD.column = KEY
 
 SQLAggregateCompiler = django.SQLAggregateCompiler
 SQLDeleteCompiler = django.SQLDeleteCompiler
@@ -38,8 +43,4 @@ class SQLCompiler(django.SQLCompiler):  # type: ignore[misc]
             and each.target.primary_key
             and is_tenants(each.target.model)
         }
-        return [*found, *(self._key(alias) for alias in sorted(tables))]
-
-    def _key(self, alias: str) -> RawSQL:
-        quote = self.connection.ops.quote_name
-        return RawSQL(f"{quote(alias)}.{quote(KEY)}", ())  # noqa: S611  (quoted names)
+        return [*found, *(Col(alias, KEY_FIELD) for alias in sorted(tables))]
