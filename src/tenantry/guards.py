@@ -109,13 +109,21 @@ def alias_now(model: type[Model]) -> str | None:
     return None
 
 
+def other_database(instance: Any) -> str | None:
+    """Return the alias of another database that the object was read from by hand."""
+    alias: str | None = getattr(getattr(instance, "_state", None), "db", None)
+    if alias is None or alias in OURS or alias.startswith(LABEL_PREFIX):
+        return None
+    return alias
+
+
 def alias_beside(model: type[Model], instance: Any) -> str | None:
     """Return the other database of the project that a shared object was read from.
 
     What is shared and related to it is there too, as without us.
     """
-    alias: str | None = getattr(getattr(instance, "_state", None), "db", None)
-    if alias is None or alias in OURS or alias.startswith(LABEL_PREFIX):
+    alias = other_database(instance)
+    if alias is None:
         return None
     side = sides_now()[model._meta.app_label]
     is_here = side.shared and not (side.tenants and ACTIVE.get() is not None)

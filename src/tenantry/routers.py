@@ -12,6 +12,7 @@ from tenantry.guards import (
     alias_beside,
     alias_now,
     not_in_kind,
+    other_database,
     require_hints,
     require_object,
     sides_now,
@@ -44,7 +45,7 @@ class TenantRouter:
     def allow_relation(
         self, first: Model, second: Model, **_hints: object
     ) -> bool | None:
-        """Let objects of one tenant, and shared ones, be related."""
+        """Let objects of one tenant, and shared ones of one database, be related."""
         sides, known = sides_now(), True
         for each in (first, second):
             require_object(each)
@@ -53,7 +54,8 @@ class TenantRouter:
             if side.elsewhere and tenant is not None:
                 raise not_in_kind(each._meta.label, tenant)
             known = known and any(side)
-        return True if known else None
+        apart = other_database(first) != other_database(second)
+        return True if known and not apart else None
 
     def allow_migrate(
         self,

@@ -7,6 +7,7 @@ import pytest
 from django import forms
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Subquery
+from django.db.models.query import RawQuerySet
 from django.db.models.sql.query import Query
 
 from tenantry import get_tenant, guards, override_tenant
@@ -403,3 +404,8 @@ def test_naming_the_other_tenants_label_is_refused(world):
 def test_bulk_create_returns_what_is_empty_as_it_was_given(world, objs):
     with override_tenant(world.a):
         assert Author.objects.bulk_create(objs) is objs
+
+
+def test_a_raw_queryset_without_a_model_can_be_shown(world):
+    with override_tenant(world.a):
+        assert repr(RawQuerySet("SELECT 1")) == "<RawQuerySet: SELECT 1>"

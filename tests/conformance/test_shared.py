@@ -164,6 +164,18 @@ def test_a_shared_object_of_another_database_stays_there(
         assert statements_elsewhere == []
 
 
+def test_shared_objects_of_two_databases_are_not_related(
+    world, shared, statements_elsewhere
+):
+    here = Country.objects.get(pk=shared.pk)
+    there = Country.objects.using("elsewhere").get(pk=shared.pk)
+    for tenant in (None, world.a):
+        with override_tenant(tenant):
+            assert router.allow_relation(here, here)
+            assert router.allow_relation(there, there)
+            assert not router.allow_relation(here, there)
+
+
 @pytest.mark.skipif(not SHARES_CONNECTION, reason="needs joins to shared rows")
 def test_a_shared_object_that_came_by_a_join_is_still_shared(world, shared):
     with override_tenant(world.a):

@@ -1,11 +1,13 @@
 """Each statement travels with its tenant, unseen by its caller."""
 
+import copy
 import threading
 
 import psycopg
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import connection, connections, models, transaction
+from django.db.backends.postgresql import base
 from django.db.migrations.state import ProjectState
 from django.db.utils import DatabaseError, ProgrammingError
 from django.test.utils import CaptureQueriesContext
@@ -588,3 +590,29 @@ def test_a_raw_cursor_of_the_driver_carries_its_tenant(world):
         assert one(NAMES)[0] == "Ann of a"
         with override_tenant(world.b):
             assert control.execute(NAMES).fetchone() == ("Ann of a",)
+
+
+@pytest.mark.parametrize("factory", [base.Cursor, base.ServerBindingCursor])
+def test_cursors_of_the_projects_own_class_carry_their_tenant(world, factory):
+    class OfTheProject(factory):
+        """Counts what it executes."""
+
+        executed = 0
+
+        def execute(self, *args, **kwargs):
+            OfTheProject.executed += 1
+            return super().execute(*args, **kwargs)
+
+    settings = copy.deepcopy(connection.settings_dict)
+    settings["OPTIONS"] = {"cursor_factory": OfTheProject}
+    other = type(connections["default"])(settings)
+    try:
+        for tenant, name in ((world.a, "a"), (world.b, "b")):
+            with override_tenant(tenant), other.cursor() as cursor:
+                cursor.execute(f"{NAMES} LIMIT %s", [1])
+                assert cursor.fetchall() == [(f"Ann of {name}",)]
+                raw = other.connection.cursor().execute(NAMES)
+                assert raw.fetchone() == (f"Ann of {name}",)
+    finally:
+        other.close()
+    assert OfTheProject.executed >= 4

@@ -1,5 +1,7 @@
 """Transactions, savepoints and callbacks keep to the tenant they began in."""
 
+import functools
+
 import pytest
 from django.db import IntegrityError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -238,3 +240,16 @@ def test_provision_and_drop_are_refused_in_a_transaction(world):
     assert not Tenant.objects.filter(key=key).exists()
     with override_tenant(world.a):
         assert first() == "Ann of a"
+
+
+def test_a_callback_is_still_what_was_registered(world):
+    note = functools.partial(list)
+    with override_tenant(world.a), transaction.atomic():
+        transaction.on_commit(first)
+        transaction.on_commit(note)
+        named, partial = (each[1] for each in connections["default"].run_on_commit[-2:])
+        assert (named, partial) == (first, note)
+        assert named.__qualname__ == "first"
+        assert repr(partial) == repr(note)
+        assert not hasattr(partial, "__qualname__")
+        transaction.set_rollback(True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import connections, transaction
@@ -13,10 +14,13 @@ from django.urls import base as urls
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
-from tenantry.context import ACTIVE, bind_tenant, override_tenant
+from tenantry.context import ACTIVE, override_tenant
 from tenantry.routing.chain import leads_to_tenant
 from tenantry.seams.substitution import seam, wrap
 from tenantry.types import LABEL_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @seam
@@ -54,6 +58,33 @@ def atomic_stays_with_its_connection() -> None:
     wrap(transaction.Atomic, "__exit__", leave)
 
 
+class _InTenant:
+    """A callback that runs in the tenant it was registered in; otherwise it is itself.
+
+    Logs name it, and what captures callbacks compares it, as what was registered.
+    """
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._tenant = ACTIVE.get()
+
+    def __call__(self) -> object:
+        with override_tenant(self._tenant):
+            return self._function()
+
+    def __repr__(self) -> str:
+        return repr(self._function)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, _InTenant):
+            return (self._function, self._tenant) == (other._function, other._tenant)
+        return bool(self._function == other)
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
+
 @seam
 def callbacks_keep_their_tenant() -> None:
     """`on_commit` callbacks run in the tenant they were registered in."""
@@ -65,7 +96,7 @@ def callbacks_keep_their_tenant() -> None:
         robust: bool = False,  # noqa: FBT001, FBT002
     ) -> Any:
         if callable(func):
-            func = bind_tenant(func)
+            func = _InTenant(func)
         return original(self, func, robust)
 
     wrap(BaseDatabaseWrapper, "on_commit", on_commit)

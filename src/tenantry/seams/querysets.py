@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any, cast
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import QuerySet, expressions, query
 from django.db.models.lookups import StartsWith
 from django.db.models.manager import BaseManager
@@ -100,6 +101,8 @@ def _resolve_db(cls: Any) -> None:
 
     @functools.wraps(original)
     def db(self: Any) -> str:
+        if self.model is None:
+            return self._db or DEFAULT_DB_ALIAS  # a RawQuerySet that is only shown
         if self._db is None:
             tenant = ACTIVE.get()
             hints = self._hints

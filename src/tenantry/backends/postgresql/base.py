@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base as django_base
+from psycopg import ClientCursor
 
 from tenantry.backends.postgresql.alone import qualified
 from tenantry.backends.postgresql.binding import BoundCursor
@@ -74,6 +75,20 @@ class ServerSideCursor(CarryingServerCursor, django_base.ServerSideCursor):
 
 class BindingServerSideCursor(CarryingServerCursor, base.Database.ServerCursor):  # type: ignore[misc]
     """The named cursor, with OPTIONS["server_side_binding"]."""
+
+
+# By whether the server binds parameters.
+CURSORS: dict[bool, tuple[Any, Any]] = {
+    False: (Cursor, ServerSideCursor),
+    True: (ServerBindingCursor, BindingServerSideCursor),
+}
+
+
+@cache
+def carrying(factory: Any) -> Any:
+    """Return the project's own class of cursors, as one that carries its tenant."""
+    mixin = CarryingCursor if issubclass(factory, ClientCursor) else BoundCursor
+    return type(factory.__name__, (mixin, factory), {"__module__": __name__})
 
 
 class DatabaseWrapper(django_base.DatabaseWrapper):
@@ -270,12 +285,13 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         connection.server_cursor_factory = self._carrying(named)
         return connection
 
-    @cached_property
+    @property
     def _cursor_classes(self) -> tuple[Any, Any]:
-        """The classes of ordinary and of named cursors."""
-        if self.settings_dict["OPTIONS"].get("server_side_binding") is True:
-            return ServerBindingCursor, BindingServerSideCursor
-        return Cursor, ServerSideCursor
+        """The classes of ordinary and of named cursors, as the options now are."""
+        options = self.settings_dict["OPTIONS"]
+        ordinary, named = CURSORS[options.get("server_side_binding") is True]
+        factory = options.get("cursor_factory")
+        return carrying(factory) if factory else ordinary, named
 
     def _carrying(self, factory: Any) -> Callable[..., Any]:
         def make(connection: Any, *args: Any, **kwargs: Any) -> Any:
@@ -296,7 +312,8 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
         if name:
             held = self.connection.autocommit
             name = f"{name}_{secrets.token_hex(6)}"
-            cursor = self.connection.cursor(name, scrollable=False, withhold=held)
+            make = self._carrying(self._cursor_classes[1])
+            cursor = make(self.connection, name, scrollable=False, withhold=held)
         else:
             cursor = self._cursor_classes[0](self.connection)
             cursor.carry = self.carried
