@@ -35,6 +35,11 @@ class Difference:
     before: tuple[str, str]
     after: tuple[str, str]
 
+    @property
+    def label(self):
+        """What to run: of `setUpClass (suite.tests.Case)` the case."""
+        return self.test.rpartition("(")[2].rstrip(")")
+
     def __str__(self):
         change = f"{self.test}: {self.before[0]}, with tenantry {self.after[0]}"
         return change + "".join(

@@ -31,6 +31,10 @@ class Runner(DiscoverRunner):
             everywhere.hide_the_catalog()
         return made
 
+    def run_checks(self, databases):
+        super().run_checks(databases)
+        everywhere.silence_our_checks()
+
     def teardown_databases(self, old_config, **kwargs):
         if settings.MODE in settings.ISOLATED:
             from tenantry.context import ACTIVE
