@@ -205,9 +205,10 @@ class Bench:
         """Time each query of each contender in turn; show and judge the ratios."""
         contenders = CONTENDERS if keys == self.keys else [ROWS, HAND]
         found = Found(title, contenders, names, keys)
+        rounds = self.sizes.rounds // (1 if OWN in contenders else 4)
         for generation in range(self.sizes.generations):
             with self.workers(found, PYTHONHASHSEED=str(generation + 1)) as workers:
-                for number in range(self.sizes.rounds):
+                for number in range(rounds):
                     for name in names:
                         self.take_turns(workers, name, number, found=found)
                 if not generation:

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
 from django.apps import apps
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.manager import BaseManager
 from django.db.models.query import RawQuerySet
 
 from tenantry import override_tenant
+from tenantry.connections import open_count
 from tenantry.exceptions import TenantryError
 from tests.world import ONE, TWO, replaced
 
@@ -167,9 +168,16 @@ class Statements:
 
 
 async def _gathered(found):
-    if inspect.isawaitable(found):
-        return await found
-    return [each async for each in found]
+    try:
+        if inspect.isawaitable(found):
+            return await found
+        return [each async for each in found]
+    finally:
+        # The loop's own thread asked how databases are set, and opened none of them.
+        opened = connections.open_tenants
+        assert all(each.connection is None for each in opened.values())
+        open_count.add(-len(opened))
+        opened.clear()
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Database isolation: how many tenant databases are open, and whose they are."""
 
+import gc
 import threading
 
 import pytest
@@ -31,6 +32,7 @@ def limit(several):
     """The limit, with none open before and after."""
     options = isolations["default"].options
     connections.close_all()
+    gc.collect()  # of other tests' event loops, whose threads have ended
     assert int(open_count) == 0
     with replaced(isolations["default"], "options", {**options, "MAX_OPEN": MOST}):
         yield isolations["default"].options

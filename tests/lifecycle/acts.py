@@ -63,6 +63,8 @@ def look(key):
     from tenantry.models import LifecycleRecord, UsedKey
     from tests.customers.models import Domain, Tenant
 
+    isolation = isolations["default"]
+    is_there = isolation.is_occupied if isolation.shares_tables else isolation.exists
     tenant = Tenant.objects.filter(key=key).first()
     record = LifecycleRecord.objects.filter(key=key).first()
     used = UsedKey.objects.filter(key=key).first()
@@ -70,7 +72,7 @@ def look(key):
     return {
         "answer": answer.status_code,
         "state": tenant and tenant.state,
-        "location": isolations["default"].exists(isolations["default"].ref(key=key)),
+        "location": is_there(isolation.ref(key=key)),
         "domains": Domain.objects.filter(host=f"{key}.example.com").count(),
         "record": record and record.action,
         "key": None if used is None else "dropped" if used.dropped_at else "used",
@@ -152,3 +154,8 @@ def authors(key, *, add=None):
         if add:
             Author.objects.create(name=add)
         return list(Author.objects.order_by("pk").values_list("pk", "name"))
+
+
+def names(key, *, add=None):
+    """Return the names of a tenant's authors, after adding one."""
+    return [name for _, name in authors(key, add=add)]

@@ -81,7 +81,7 @@ def test_a_provisioning_that_was_killed_is_finished_or_removed(  # noqa: PLR0917
     if end == "resume" and seen["record"]:
         project.manage("tenants", "create", "--resume", key).ok()
         assert project.call(acts.look, key) == LIVE
-        assert project.call(acts.authors, key, add="Ann") == [[1, "Ann"]]
+        assert project.call(acts.names, key, add="Ann") == ["Ann"]
     project.manage("tenants", "drop", key, "--no-input").ok()
     assert project.call(acts.look, key) == GONE | {"key": "dropped"}
 
@@ -119,7 +119,7 @@ def test_seeding_that_was_killed_begins_anew(project):
     key = key_for("seed")
     assert project.attempt(seed_and_die, key).killed
     project.call(resume_seeding, key)
-    assert project.call(acts.authors, key) == [[1, "seeded"]]
+    assert project.call(acts.names, key) == ["seeded"]
     project.call(acts.drop, key)
 
 

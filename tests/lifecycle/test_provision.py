@@ -17,7 +17,7 @@ def test_of_two_processes_that_want_one_key_one_gets_it(project, tmp_path):
     assert ended[1][0] == "KeyTaken", ended[1]
     assert "wanted" in ended[1][1]
     assert project.call(acts.look, "wanted") == LIVE
-    assert project.call(acts.authors, "wanted", add="Ann") == [[1, "Ann"]]
+    assert project.call(acts.names, "wanted", add="Ann") == ["Ann"]
 
 
 def test_of_two_processes_that_want_one_domain_one_gets_it(project, tmp_path):
@@ -58,7 +58,7 @@ def test_two_that_provision_first_make_one_template(project, tmp_path):
     for each in running:
         assert each.wait().ok().result[0] == "made"
     for name in barrier.names:
-        assert project.call(acts.authors, f"first-{name}", add="Ann") == [[1, "Ann"]]
+        assert project.call(acts.names, f"first-{name}", add="Ann") == ["Ann"]
     assert project.call(stored_templates) == 1
     after = set(project.locations(templates=True)) - before
     assert len({name for name in after if "template" in name}) <= 1
@@ -120,7 +120,7 @@ def test_a_taken_key_is_refused_and_its_tenant_unharmed(project):
     project.call(acts.authors, "held", add="Ann")
     error = project.call(attempt_again, "held")
     assert error[0] == "KeyTaken", error
-    assert project.call(acts.authors, "held") == [[1, "Ann"]]
+    assert project.call(acts.names, "held") == ["Ann"]
     assert project.call(acts.look, "held") == LIVE
 
 
@@ -167,4 +167,4 @@ def test_of_two_processes_that_resume_one_does(project, tmp_path):
     names = {error[0] for error in errors if error}
     assert names <= {"LifecycleBusy", "LifecycleError"}, errors
     assert project.call(acts.look, "left") == LIVE
-    assert project.call(acts.authors, "left", add="Ann") == [[1, "Ann"]]
+    assert project.call(acts.names, "left", add="Ann") == ["Ann"]
