@@ -72,6 +72,25 @@ def test_sequences_are_drawn_from_by_all_and_only_raised(world):
         assert Tag.objects.create(name="x").pk == high + 2
 
 
+SETTING = (
+    "SELECT setval(pg_get_serial_sequence('shop_tag', 'id'), 5)",
+    "SELECT pg_catalog.setval('shop_tag_id_seq', max(id) - 900000) FROM shop_tag",
+    "SELECT SETVAL('shop_tag_id_seq'::regclass, 5, false), 'setval(' /* setval( */",
+    "INSERT INTO shop_tag (name) SELECT 'x' || setval('shop_tag_id_seq', 5)",
+)
+
+
+@pytest.mark.parametrize("sql", SETTING)
+def test_a_sequence_set_by_raw_sql_is_only_raised(world, sql):
+    with override_tenant(world.a):
+        reached = Tag.objects.create(name="x").pk
+    with override_tenant(world.b):
+        execute(sql)
+        assert Tag.objects.create(name="x").pk > reached
+        execute(f"SELECT setval('shop_tag_id_seq', {reached + 50}, false)")
+        assert Tag.objects.create(name="x").pk == reached + 50
+
+
 def reset_sequences():
     """Run what Django's `sqlsequencereset` says, as `loaddata` does."""
     out = io.StringIO()

@@ -51,6 +51,16 @@ def check_all(names):
     return found
 
 
+def compare_without_tenant():
+    """Make a table by an editor that knows no tenant, and compare."""
+    from tenantry.backends.postgresql import base
+    from tests.world import replaced
+
+    case = operations.CASES["create_model char"]
+    with replaced(base, "RowSchemaEditor", base.DatabaseSchemaEditor):
+        return error_of(case, ProjectState(), ())
+
+
 def error_of(case, middle, known):
     """Check a case; return the traceback of what went wrong."""
     try:

@@ -26,6 +26,10 @@ class Rows(Fleet):
             },
         }
 
+    def migrate(self, *argv):
+        """Run `tenants migrate`; nothing of the shared database is new here."""
+        return super().migrate("--no-shared", *argv)
+
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):

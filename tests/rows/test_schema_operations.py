@@ -17,6 +17,10 @@ def errors(request, project):
     return project.call(acts.check_all, list(dict.fromkeys(names)))
 
 
+def test_control_without_the_tenant_in_front_they_differ(project):
+    assert "AssertionError" in project.call(acts.compare_without_tenant)
+
+
 @pytest.mark.parametrize("name", operations.CASES)
 def test_an_operation_does_what_it_does_in_plain_django(errors, name):
     assert name in errors

@@ -26,6 +26,7 @@ from tenantry.backends.postgresql.operations import DatabaseOperations
 from tenantry.backends.postgresql.queues import asked_once
 from tenantry.backends.postgresql.rows import RowSchemaEditor
 from tenantry.backends.postgresql.schema import DatabaseSchemaEditor
+from tenantry.backends.postgresql.sequences import only_raised
 from tenantry.backends.postgresql.statement import CarryingCursor, CarryingServerCursor
 from tenantry.backends.postgresql.views import as_ordinary
 from tenantry.context import ACTIVE, override_tenant
@@ -178,6 +179,7 @@ class DatabaseWrapper(django_base.DatabaseWrapper):
             return query
         if isolations[tenant.placement].shares_tables:
             query = asked_once(within_tenant(query, self), self)
+            query = only_raised(query, self)
         if not isinstance(query, str):
             return query
         if query.startswith(ORDINARY) and ";" not in query:

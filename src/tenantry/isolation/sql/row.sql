@@ -301,6 +301,13 @@ BEGIN
     RETURN reached;
 END $$;
 
+-- As `setval` with three parameters.
+CREATE OR REPLACE FUNCTION tenantry.raise_sequence(
+    target regclass, value bigint, called boolean) RETURNS bigint
+LANGUAGE sql AS $$
+    SELECT tenantry.raise_sequence(target, CASE WHEN called THEN value ELSE value - 1 END)
+$$;
+
 -- Refuses to make a tenant while its tables are being migrated, or have been since its
 -- template was made: it would miss what is done for each tenant.
 CREATE OR REPLACE FUNCTION tenantry.require_at_rest(target text, migrations bigint) RETURNS void
