@@ -65,7 +65,7 @@ class SharedConnectionIsolation(Isolation):
     def __init__(self, placement: Any) -> None:
         super().__init__(placement)
         self.extra = tuple(self.options.get("EXTRA_SCHEMAS", ()))
-        self._carried: dict[tuple[str, str], Carried] = {}
+        self._carried: dict[tuple[str, str, str], Carried] = {}
 
     def home(self, ref: TenantRef) -> str:
         """Return the schema that holds the tenant's tables."""
@@ -86,12 +86,12 @@ class SharedConnectionIsolation(Isolation):
 
     def carried(self, ref: TenantRef) -> Carried:
         """Return the settings that travel with each statement of the tenant."""
-        found = self._carried.get((ref.key, ref.kind))
+        found = self._carried.get((ref.key, ref.location, ref.kind))
         if found is None:
             found = carried(self.path(ref), self.rows_of(ref))
             if len(self._carried) >= MOST:
                 self._carried.clear()
-            self._carried[ref.key, ref.kind] = found
+            self._carried[ref.key, ref.location, ref.kind] = found
         return found
 
     def problems(self) -> list[Problem]:
