@@ -78,10 +78,15 @@ def forget(connection: Any, tables: str, planned: PlannedMigration) -> None:
 
 
 def is_recorded(connection: Any, planned: PlannedMigration) -> bool:
-    """Whether nothing of the migration is left to do: it is recorded, or unrecorded."""
-    app, name = planned.name
-    rows = MigrationRecorder(connection).migration_qs.filter(app=app, name=name)
-    return rows.exists() != planned.backwards
+    """Whether nothing of the migration is left to do: it is recorded, or unrecorded.
+
+    A squashed one is recorded by those that it replaces.
+    """
+    names = {tuple(each) for each in planned.migration.replaces} or {planned.name}
+    rows = MigrationRecorder(connection).migration_qs
+    found = rows.filter(name__in=[name for _, name in names])
+    known = names.intersection(found.values_list("app", "name"))
+    return not known if planned.backwards else known == names
 
 
 def signals_due(connection: Any, tables: str) -> bool:
