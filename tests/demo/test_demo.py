@@ -73,7 +73,7 @@ class Demo:
 
     def start(self, *arguments, code=None):
         program = ["-c", code] if code else ["-m", "tenantry.demo"]
-        # What a shell runs in the background ignores Ctrl-C, and so would what it starts.
+        # What a shell runs in the background ignores Ctrl-C; so would what it starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             [sys.executable, "-W", "error", *program, *map(str, arguments)],
