@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -67,9 +68,9 @@ class SharedConnectionIsolation(Isolation):
         self.extra = tuple(self.options.get("EXTRA_SCHEMAS", ()))
         self._carried: dict[tuple[str, str, str], Carried] = {}
 
+    @abstractmethod
     def home(self, ref: TenantRef) -> str:
         """Return the schema that holds the tenant's tables."""
-        raise NotImplementedError
 
     def rows_of(self, ref: TenantRef) -> str | None:
         """Return the mark of the tenant's rows, where it shares tables."""
