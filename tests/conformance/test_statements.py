@@ -68,7 +68,9 @@ FORMS = {
     "plain": NAMES,
     "comment": f"/* one */ -- two\n  /* three */ {NAMES}",
     "many comments": "/* x */ " * 200 + NAMES,
-    "percent": "SELECT name FROM shop_author WHERE name LIKE 'Ann%' OR id > 1",
+    "percent": (
+        "SELECT name FROM shop_author WHERE name LIKE 'Ann%' OR id > 1 ORDER BY id"
+    ),
     "semicolon": f"{NAMES};",
     "with": f"WITH found AS ({NAMES}) SELECT name FROM found",
     "composed": sql.SQL("SELECT name FROM {} ORDER BY id").format(

@@ -147,7 +147,7 @@ def pool_of(isolation: Isolation, kind: str) -> Pool:
 def prepare(pool: Pool) -> None:
     """Make the schema, what protects its tables, and the record of migrations."""
     pool.tables.prepare()
-    with pool.acting(pool.template) as connection:
+    with pool.transaction(pool.template, alone=True) as connection:
         MigrationRecorder(connection).ensure_schema()
     pool.tables.grant()
 

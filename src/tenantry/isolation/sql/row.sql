@@ -65,7 +65,9 @@ LANGUAGE sql STABLE AS $$
             AND pg_get_expr(d.adbin, target) = 'tenantry.current_tenant()')
 $$;
 
--- Lets a role use what the owner has in a schema: rows, not definitions.
+-- Lets a role use what the owner has in a schema: rows, not definitions. What it may use
+-- already is not touched: another process may be altering the table, and PostgreSQL
+-- refuses to change a table's rights meanwhile ("tuple concurrently updated").
 CREATE OR REPLACE PROCEDURE tenantry.let_serve(home text, role text, rights text)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -73,17 +75,25 @@ DECLARE
 BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', home, role);
     FOR found IN
-        SELECT c.oid::regclass AS here,
-            CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS sort,
-            CASE WHEN c.relkind = 'S' THEN 'ALL'
-                WHEN c.relname = 'django_migrations' THEN 'SELECT' ELSE rights END AS rights
-        FROM pg_catalog.pg_class c
-        WHERE c.relnamespace = to_regnamespace(quote_ident(home))
-            AND c.relkind IN ('r', 'p', 'v', 'S') AND pg_get_userbyid(c.relowner) = current_user
+        SELECT * FROM (
+            SELECT c.oid::regclass AS here,
+                CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS sort,
+                CASE WHEN c.relkind = 'S' THEN 'SELECT, UPDATE, USAGE'
+                    WHEN c.relname = 'django_migrations' THEN 'SELECT'
+                    ELSE rights END AS wanted,
+                ARRAY(SELECT a.privilege_type FROM pg_catalog.aclexplode(c.relacl) a
+                    WHERE a.grantee = to_regrole(quote_ident(role))) AS present
+            FROM pg_catalog.pg_class c
+            WHERE c.relnamespace = to_regnamespace(quote_ident(home))
+                AND c.relkind IN ('r', 'p', 'v', 'S')
+                AND pg_get_userbyid(c.relowner) = current_user
+        ) t
+        WHERE NOT (present @> string_to_array(wanted, ', ')
+            AND present <@ string_to_array(wanted, ', '))
     LOOP
         EXECUTE format('REVOKE ALL ON %s %s FROM %I', found.sort, found.here, role);
         EXECUTE format(
-            'GRANT %s ON %s %s TO %I', found.rights, found.sort, found.here, role);
+            'GRANT %s ON %s %s TO %I', found.wanted, found.sort, found.here, role);
     END LOOP;
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT %s ON TABLES TO %I',
         home, rights, role);
