@@ -19,6 +19,11 @@ SKIPPED = pytest.StashKey[dict[str, int]]()
 def pytest_configure(config):
     for service in servers.FINDERS:
         config.addinivalue_line("markers", f"{service}: needs this service")
+    config.addinivalue_line(
+        "markers",
+        "service(name, variant, by): a service of Django, what of it is tried, what "
+        "isolates it; `tests.services` lists them in docs/reference/services.md",
+    )
     config.stash[SKIPPED] = {}
 
 

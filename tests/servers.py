@@ -11,8 +11,11 @@ postgres  ``TENANTRY_TEST_POSTGRES_URL`` port 5432; else one from a wheel, for a
 mariadb   ``TENANTRY_TEST_MARIADB_URL``  port 3306, root with an empty password
 redis     ``TENANTRY_TEST_REDIS_URL``    port 6379
 rabbitmq  ``TENANTRY_TEST_RABBITMQ_URL`` port 5672
+memcached ``TENANTRY_TEST_MEMCACHED_URL`` the program, in PATH: started here, for as
+                                         long as the tests run
 pgbouncer none                           the program, in PATH or /usr/sbin: tests
                                          start their own (``tests/poolers``)
+chromium  none                           the program, in PATH
 ========= ============================== ========================================
 """
 
@@ -24,6 +27,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -104,6 +108,16 @@ def rabbitmq() -> str | None:
 def pgbouncer() -> str | None:
     """Return the path of the program PgBouncer."""
     return _found("pgbouncer")
+
+
+def memcached() -> str | None:
+    """Return host and port of a memcached server."""
+    return _found("memcached")
+
+
+def chromium() -> str | None:
+    """Return the path of the browser Chromium, or of a Chrome."""
+    return _found("chromium")
 
 
 def available() -> dict[str, bool]:
@@ -362,18 +376,61 @@ def _answering(url: str, *, port: int, command: str) -> str:
     return url
 
 
+# --- memcached
+
+
+def _find_memcached(url: str) -> str:
+    """Return the server named, or one started here that stops when the tests end."""
+    command = "apt-get install memcached, or brew install memcached"
+    if url:
+        return urlsplit(_answering(url, port=11211, command=command)).netloc
+    program = _program("memcached", command=command)
+    with socket.create_server((LOCALHOST, 0)) as free:
+        port = free.getsockname()[1]
+    arguments = [program, "-l", LOCALHOST, "-p", str(port), "-u", "nobody"]
+    running = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+    atexit.register(running.kill)
+    server = f"{LOCALHOST}:{port}"
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            socket.create_connection((LOCALHOST, port), timeout=1).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                why = f"memcached did not start: {error}"
+                raise Missing(why, command=command) from error
+            time.sleep(0.05)
+        else:
+            os.environ[_variable("memcached")] = f"memcached://{server}"
+            return server
+
+
+# --- Programs
+
+
+def _find_chromium(_url: str) -> str:
+    command = "apt-get install chromium, or brew install chromium"
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    raise Missing("no program chromium in PATH", command=command)
+
+
+def _program(name: str, *, command: str) -> str:
+    # Debian puts servers where only root's PATH leads.
+    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    found = shutil.which(name, path=places)
+    if found is None:
+        raise Missing(f"no program {name} in PATH or /usr/sbin", command=command)
+    return found
+
+
 # --- PgBouncer
 
 
 def _find_pgbouncer(_url: str) -> str:
-    # Debian puts it where only root's PATH leads.
-    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-    found = shutil.which("pgbouncer", path=places)
-    if found is None:
-        why = "no program pgbouncer in PATH or /usr/sbin"
-        command = "apt-get install pgbouncer, or brew install pgbouncer"
-        raise Missing(why, command=command)
-    return found
+    command = "apt-get install pgbouncer, or brew install pgbouncer"
+    return _program("pgbouncer", command=command)
 
 
 # --- URLs
@@ -403,5 +460,7 @@ FINDERS: dict[str, Callable[[str], Any]] = {
     "mariadb": _find_mariadb,
     "redis": _find_redis,
     "rabbitmq": _find_rabbitmq,
+    "memcached": _find_memcached,
     "pgbouncer": _find_pgbouncer,
+    "chromium": _find_chromium,
 }

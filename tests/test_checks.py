@@ -385,6 +385,12 @@ MISTAKES = [
         {"TENANTRY": {**APART, "KINDS": {"log": {"TENANT_APPS": [*LOG, "auth"]}}}},
     ),
     (
+        "E055",
+        {"TENANTRY": ours(SCOPES=["signin"])},
+        "Did you mean 'signing'?",
+        {"TENANTRY": ours(SCOPES=["signing"])},
+    ),
+    (
         "E026",
         {"TENANTRY": ours(KINDS={"odd": {"TENANT_APPS": ["sessions"]}})},
         "of kind 'odd'",

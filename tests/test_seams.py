@@ -26,6 +26,7 @@ from django.http import request as http_request
 from django.urls import base as urls
 
 from tenantry import guards, seams
+from tenantry.conf import SCOPES
 from tenantry.connections import TenantConnections
 from tests.shop.models import Author, Book, Note, Tag
 from tests.world import replaced
@@ -173,6 +174,10 @@ def parameters(function):
             function, follow_wrapped=False
         ).parameters.items()
     ]
+
+
+def test_every_scope_that_seams_are_part_of_can_be_chosen():
+    assert set(seams.SCOPE_OF.values()) <= set(SCOPES)
 
 
 def test_every_seam_is_named_here():

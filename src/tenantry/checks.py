@@ -24,6 +24,7 @@ from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.routing.chain import chain
+from tenantry.service_checks import of_services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,6 +53,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += _resolvers()
     found += _imports()
     found += of_declared()
+    found += of_services()
     return _messages(found)
 
 

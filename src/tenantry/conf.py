@@ -24,6 +24,8 @@ ISOLATIONS = {
     "database": "tenantry.isolation.DatabaseIsolation",
     "row": "tenantry.isolation.RowIsolation",
 }
+# Services of Django that are substituted so that they know the tenant.
+SCOPES = ("sessions", "settings", "signing", "sites", "tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,12 @@ OPTIONS: dict[str, Option] = {
     ),
     "URL_PORT": Option(
         (int, type(None)), None, "Port of `tenant.url()`, where not the scheme's own."
+    ),
+    "SCOPES": Option(
+        (list, tuple),
+        SCOPES,
+        "Services of Django that know the tenant by themselves: "
+        f"{', '.join(SCOPES)}; read when Django starts.",
     ),
     "CATALOG_REFRESH_SECONDS": Option(
         (int, float), 4, "Seconds until a process asks whether the catalog changed."
@@ -312,6 +320,10 @@ class Conf:
     def auth_user_model(self) -> str:
         """Django's own AUTH_USER_MODEL."""
         return str(django_settings.AUTH_USER_MODEL)
+
+    def has_scope(self, name: str) -> bool:
+        """Whether the service of Django knows the tenant."""
+        return name in self.scopes
 
     @cached_property
     def shared_host_names(self) -> tuple[str, ...]:

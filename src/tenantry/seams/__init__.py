@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from django.db import connections
 
+from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.seams import migrations, objects, places, querysets, values
-from tenantry.seams.substitution import INSTALLED, SEAMS
+from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
     "INSTALLED",
+    "SCOPE_OF",
     "SEAMS",
     "install",
     "migrations",
@@ -26,7 +28,9 @@ __all__ = [
 
 
 def install() -> None:
-    """Substitute all of them, once."""
+    """Substitute all of them, once; of services, those whose scope is chosen."""
     if not isinstance(connections, TenantConnections):
         for each in SEAMS:
-            each()
+            scope = SCOPE_OF.get(each.__name__)
+            if scope is None or conf.has_scope(scope):
+                each()
