@@ -7,8 +7,12 @@ A test here fails where Django changes what we substitute; the behaviour is test
 import inspect
 
 import pytest
+from django.conf import LazySettings, settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.signing import Signer
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
@@ -23,7 +27,10 @@ from django.db.models.sql import compiler
 from django.db.models.sql.query import Query
 from django.db.utils import ConnectionHandler
 from django.http import request as http_request
+from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import base as urls
+from django.utils import translation
+from django.views.debug import SafeExceptionReporterFilter
 
 from tenantry import guards, seams
 from tenantry.conf import SCOPES
@@ -141,6 +148,27 @@ SUBSTITUTED = {
     "allowed_hosts_follow_the_catalog": [
         (http_request, "validate_host", "host, allowed_hosts"),
     ],
+    "signers_ask_for_their_key_when_used": [
+        (Signer, "__init__", "self, key, sep, salt, algorithm, fallback_keys"),
+    ],
+    "shared_users_stay_logged_in": [
+        (AbstractBaseUser, "get_session_auth_hash", "self"),
+        (AbstractBaseUser, "get_session_auth_fallback_hash", "self"),
+    ],
+    "shared_sessions_are_read_everywhere": [
+        (SessionBase, "encode", "self, session_dict"),
+        (SessionBase, "decode", "self, session_data"),
+    ],
+    "forms_cross_the_tenants_own_domains": [
+        (CsrfViewMiddleware, "_origin_verified", "self, request"),
+        (CsrfViewMiddleware, "_check_referer", "self, request"),
+    ],
+    "secrets_are_hidden_on_debug_pages": [
+        (SafeExceptionReporterFilter, "cleanse_setting", "self, key, value"),
+    ],
+    "language_is_the_tenants_where_the_user_chose_none": [
+        (translation, "get_language_from_request", "request, check_path"),
+    ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),
         (post_migrate, "send", "sender, **named"),
@@ -151,6 +179,8 @@ OF_THEIR_OWN = {
     "beginnings_are_found_by_index",
     "connections_follow_the_context",
     "content_types_are_not_kept_for_ever",
+    "declared_settings_are_read_from_the_tenant",
+    "keys_are_the_tenants",
     "the_record_of_migrations_is_no_app",
 }
 # Parameters that Django 5.2 has not, and that only Django itself passes.
@@ -235,6 +265,20 @@ def test_connections_are_ours_and_one_object():
         assert name in vars(TenantConnections)
         assert callable(getattr(ConnectionHandler, name))
     assert parameters(ConnectionHandler.all) == ["self", "initialized_only"]
+
+
+def test_settings_are_ours_and_one_object():
+    from django import conf
+    from django.core import signing
+
+    assert conf.settings is signing.settings is settings
+    assert type(settings).__mro__[1] is LazySettings
+    assert {"SECRET_KEY", "SECRET_KEY_FALLBACKS"} <= vars(type(settings)).keys()
+    assert "key" in vars(Signer)
+    # What our descriptors stand on: what is read is kept in the instance.
+    _ = settings.USE_TZ
+    assert settings.__dict__["USE_TZ"] is settings._wrapped.USE_TZ
+    assert parameters(LazySettings.__getattr__) == ["self", "name"]
 
 
 def test_installing_twice_changes_nothing():

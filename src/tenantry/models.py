@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
 
 from tenantry.catalog.models import (
@@ -19,13 +20,15 @@ from tenantry.catalog.models import (
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
+from tenantry.catalog.settings import declaration, resealed
 from tenantry.conf import conf
+from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.routing.absolute import absolute_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "AbstractDomain",
@@ -106,6 +109,36 @@ class AbstractTenant(TenantRow):
                 next_step=f"Pass confirm={self.key!r} to remove all its data.",
             )
         lifecycle.drop(self)
+
+    def set_settings(self, **values: Any) -> None:
+        """Give the tenant values of its own for declared settings; None takes one away.
+
+        Writes the row. Raises `ValidationError` for a name that is not declared in
+        `TENANTRY["SETTINGS"]`, and for a value that cannot be.
+        """
+        with self._locked() as row:
+            for name, value in values.items():
+                if value is not None:
+                    row.settings[name] = value
+                elif row.settings.pop(name, None) is None:
+                    declaration(name)
+
+    def reseal_settings(self) -> None:
+        """Encrypt its secrets anew with the first key, after the keys were rotated."""
+        with self._locked() as row:
+            row.settings = resealed(row.key, row.settings)
+
+    @contextmanager
+    def _locked(self) -> Iterator[Any]:
+        """Lend the row as it is now, for its settings to be changed by nobody else."""
+        with override_tenant(None), transaction.atomic():
+            rows = type(self)._base_manager.filter(pk=self.pk)
+            rows.update(name=models.F("name"))  # locks in every database, SQLite too
+            row: Any = rows.get()
+            yield row
+            row.save(update_fields=["settings"])
+        self.settings = row.settings
+        self.remember()
 
     def url(self, path_or_name: str = "/", *args: Any, **kwargs: Any) -> str:
         """Return an absolute URL of this tenant: of a path (`/x`), or of a URL name.

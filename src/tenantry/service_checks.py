@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tenantry.conf import SCOPES, Problem, conf
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 def of_services() -> Iterator[Problem]:
     """Check the settings of each service."""
     yield from _scopes()
+    yield from _settings()
+    yield from _secrets()
 
 
 def _scopes() -> Iterator[Problem]:
@@ -23,3 +26,34 @@ def _scopes() -> Iterator[Problem]:
             near = difflib.get_close_matches(str(name), SCOPES, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {SCOPES}."
             yield Problem("E055", f"TENANTRY['SCOPES'] names {name!r}.", hint)
+
+
+def _settings() -> Iterator[Problem]:
+    """Find what tenants may not have of their own, and what nobody would read."""
+    for mistake in conf.mistakes_of_settings:
+        yield Problem(mistake.id, mistake.text, mistake.hint)
+    if conf.declared_settings and not conf.has_scope("settings"):
+        yield Problem(
+            "W067",
+            "TENANTRY['SETTINGS'] declares settings, and the scope 'settings' is not "
+            "in TENANTRY['SCOPES']: tenants' values are stored and not read.",
+            "Add 'settings' to SCOPES, or remove SETTINGS.",
+        )
+
+
+def _secrets() -> Iterator[Problem]:
+    """Find secrets that could not be encrypted."""
+    secrets = [each.name for each in conf.declared_settings.values() if each.is_secret]
+    if secrets and find_spec("cryptography") is None:
+        yield Problem(
+            "E066",
+            f"TENANTRY['SETTINGS'] has secrets ({', '.join(secrets)}), and the library "
+            "that encrypts them is not installed.",
+            "pip install 'django-tenantry[secrets]'.",
+        )
+    if not all(isinstance(each, str | bytes) and each for each in conf.secrets_keys):
+        yield Problem(
+            "E066",
+            "TENANTRY['SECRETS_KEYS'] has something that is no text, or empty.",
+            "Give long random strings, the newest first.",
+        )
