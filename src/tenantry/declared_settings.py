@@ -202,7 +202,7 @@ def _left_behind(declared: dict[str, Any]) -> Iterator[Mistake]:
     for name, leader in LED_BY.items():
         if leader in declared and name not in declared:
             yield Mistake(
-                "E068",
+                "E065",
                 f"TENANTRY['SETTINGS'] has {leader} without {name}: the project's "
                 f"{name} would be sent to a tenant's server.",
                 f"Add {name!r}.",

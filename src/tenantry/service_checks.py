@@ -11,12 +11,15 @@ from tenantry.conf import SCOPES, Problem, conf
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAIL_BACKEND = "tenantry.scopes.mail.TenantEmailBackend"
+
 
 def of_services() -> Iterator[Problem]:
     """Check the settings of each service."""
     yield from _scopes()
     yield from _settings()
     yield from _secrets()
+    yield from _mailers()
 
 
 def _scopes() -> Iterator[Problem]:
@@ -57,3 +60,18 @@ def _secrets() -> Iterator[Problem]:
             "TENANTRY['SECRETS_KEYS'] has something that is no text, or empty.",
             "Give long random strings, the newest first.",
         )
+
+
+def _mailers() -> Iterator[Problem]:
+    """Find mailers that do not ask for the tenant's connection."""
+    if "EMAIL_HOST" not in conf.declared_settings:
+        return
+    for alias, mailer in (conf.mailers or {}).items():
+        if mailer.get("BACKEND") != MAIL_BACKEND:
+            yield Problem(
+                "W068",
+                f"MAILERS[{alias!r}] sends tenants' mail by the project's connection: "
+                "with MAILERS, Django does not read EMAIL_HOST.",
+                f"Let its BACKEND be {MAIL_BACKEND!r}, and OPTIONS['backend'] what it "
+                "was; or silence this where it is meant.",
+            )
