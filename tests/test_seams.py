@@ -275,6 +275,7 @@ def test_settings_are_ours_and_one_object():
     assert type(settings).__mro__[1] is LazySettings
     assert {"SECRET_KEY", "SECRET_KEY_FALLBACKS"} <= vars(type(settings)).keys()
     assert "key" in vars(Signer)
+    assert settings.__module__ == "django.conf"  # translations are beside it
     # What our descriptors stand on: what is read is kept in the instance.
     _ = settings.USE_TZ
     assert settings.__dict__["USE_TZ"] is settings._wrapped.USE_TZ

@@ -14,6 +14,9 @@ BASE: Any = type(settings)
 class TenantSettings(BASE):  # type: ignore[misc]
     """Django's settings, some names of which ask for the active tenant."""
 
+    # Django finds its own translations beside the module of this class.
+    __module__ = BASE.__module__
+
     def __dir__(self) -> list[str]:
         """List what the project has not, and declared with a default, as well."""
         return sorted({*super().__dir__(), *_own_names(type(self))})
