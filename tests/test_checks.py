@@ -9,7 +9,7 @@ from django.core.checks import ERROR, WARNING
 from django.test import override_settings
 
 import tenantry
-from tenantry import checks
+from tenantry import checks, service_checks
 from tenantry.isolation import DatabaseIsolation
 from tests.projects import SQLITE, Project
 from tests.settings import base
@@ -78,6 +78,13 @@ WWW = {"www": {"DOMAINS": ["www.example.com"]}}
 BLOG = {"blog": {"TENANT_APPS": ["contenttypes", "auth", "sessions"]}}
 LOG = ["admin", "contenttypes"]
 APART = lists("customers geo", "contenttypes auth sessions admin shop")
+SERVER = ["EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD"]
+OURS = "tenantry.scopes.mail.TenantEmailBackend"
+FREE = {
+    "TENANTRY": ours(
+        SETTINGS={"SEATS": {"DEFAULT": 5}, "DEFAULT_FROM_EMAIL": {}, "SITE_ID": {}}
+    )
+}
 IN_ROWS = {"BACKEND": ROWS, "OPTIONS": {"OWNER_DATABASE": "owner"}}
 TWO_ROLES = {
     "TENANTRY": ours(PLACEMENTS={"default": IN_ROWS}),
@@ -390,6 +397,49 @@ MISTAKES = [
         "Did you mean 'signing'?",
         {"TENANTRY": ours(SCOPES=["signing"])},
     ),
+    *(
+        ("E064", {"TENANTRY": ours(SETTINGS=declared)}, said, FREE)
+        for declared, said in [
+            (["seats"], "no name of a setting"),
+            ([7], "no name of a setting"),
+            ({"SEATS": 5}, "not a dict"),
+            ({"SEATS": {"DEFUALT": 5}}, "Did you mean 'DEFAULT'?"),
+            ({"SEATS": {}}, "its type is not known"),
+            ({"SEATS": {"TYPE": "int"}}, "its type is not known"),
+            ({"SEATS": {"TYPE": int, "DEFAULT": "5"}}, "is not of type int"),
+        ]
+    ),
+    *(
+        ("E065", {"TENANTRY": ours(SETTINGS=[name])}, said, FREE)
+        for name, said in [
+            ("INSTALLED_APPS", "reads it when it starts"),
+            ("USE_TZ", "keeps what it read first"),
+            ("SECRET_KEY", "the scope 'signing'"),
+            ("DATABASES", "placement"),
+            ("EMAIL_BACKEND", "does not choose code"),
+            ("CSRF_TRUSTED_ORIGINS", "CSRF_TRUST_OWN_DOMAINS"),
+            ("TENANTRY", "what a tenant is"),
+            ("EMAIL_HOST", "would be sent to a tenant's server"),
+        ]
+    ),
+    (
+        "E066",
+        {"TENANTRY": ours(SECRETS_KEYS=[""])},
+        "no text, or empty",
+        {"TENANTRY": ours(SECRETS_KEYS=["long and random"])},
+    ),
+    (
+        "W067",
+        {"TENANTRY": ours(SCOPES=["signing"], SETTINGS=["DEFAULT_FROM_EMAIL"])},
+        "stored and not read",
+        FREE,
+    ),
+    (
+        "W068",
+        {"TENANTRY": ours(SETTINGS=SERVER), "MAILERS": {"default": {"BACKEND": "x"}}},
+        "MAILERS['default']",
+        {"TENANTRY": ours(SETTINGS=SERVER), "MAILERS": {"default": {"BACKEND": OURS}}},
+    ),
     (
         "E026",
         {"TENANTRY": ours(KINDS={"odd": {"TENANT_APPS": ["sessions"]}})},
@@ -497,6 +547,14 @@ def test_every_id_has_its_mistake():
     assert ids == IN_DATABASE | {code for code, *_ in MISTAKES} | {
         code for _, code in BY_PROCESS
     }
+
+
+def test_secrets_without_the_library_for_them_are_an_error(monkeypatch):
+    monkeypatch.setattr(service_checks, "find_spec", lambda _name: None)
+    with override_settings(TENANTRY=ours(SETTINGS=SERVER)):
+        assert "EMAIL_HOST_PASSWORD" in found()["E066"][0].msg
+    with override_settings(**FREE):
+        assert "E066" not in found()
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ def _secrets() -> Iterator[Problem]:
             "that encrypts them is not installed.",
             "pip install 'django-tenantry[secrets]'.",
         )
-    if not all(isinstance(each, str | bytes) and each for each in conf.secrets_keys):
+    if not all(
+        isinstance(each, str | bytes) and each for each in conf.raw["SECRETS_KEYS"]
+    ):
         yield Problem(
             "E066",
             "TENANTRY['SECRETS_KEYS'] has something that is no text, or empty.",
