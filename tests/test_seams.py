@@ -9,6 +9,7 @@ import inspect
 import pytest
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.models import ContentType
+from django.core.cache import CacheHandler
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
@@ -140,6 +141,9 @@ SUBSTITUTED = {
     ],
     "allowed_hosts_follow_the_catalog": [
         (http_request, "validate_host", "host, allowed_hosts"),
+    ],
+    "a_cache_that_nobody_chose_knows_the_tenant": [
+        (CacheHandler, "create_connection", "self, alias"),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),
