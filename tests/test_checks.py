@@ -421,6 +421,12 @@ MISTAKES = [
         {"CACHES": {"default": {**TENANT_CACHE, "OPTIONS": {"BACKEND": "x"}}}},
     ),
     (
+        "W058",
+        {"SESSION_COOKIE_DOMAIN": ".example.com", "TENANTRY": ours()},
+        "'.example.com'",
+        {"SESSION_COOKIE_DOMAIN": ".example.com", "TENANTRY": ours(SCOPES=[])},
+    ),
+    (
         "E015",
         {"TENANTRY": ours(TENANT_APPS=["django_cache", *ours()["TENANT_APPS"]])},
         "'django_cache'",

@@ -9,6 +9,8 @@ import inspect
 import pytest
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends import signed_cookies
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.cache import CacheHandler
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -141,6 +143,15 @@ SUBSTITUTED = {
     ],
     "allowed_hosts_follow_the_catalog": [
         (http_request, "validate_host", "host, allowed_hosts"),
+    ],
+    "session_keys_name_their_tenant": [
+        (SessionBase, "_validate_session_key", "self, key"),
+        (SessionBase, "_get_new_session_key", "self"),
+        (SessionBase, "_aget_new_session_key", "self"),
+    ],
+    "sessions_in_cookies_name_their_tenant": [
+        (signed_cookies.SessionStore, "_get_session_key", "self"),
+        (signed_cookies.SessionStore, "load", "self"),
     ],
     "a_cache_that_nobody_chose_knows_the_tenant": [
         (CacheHandler, "create_connection", "self, alias"),

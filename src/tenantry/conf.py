@@ -323,6 +323,22 @@ class Conf:
         return str(django_settings.SESSION_ENGINE)
 
     @property
+    def secret_keys(self) -> list[str | bytes]:
+        """Django's own SECRET_KEY, then its SECRET_KEY_FALLBACKS."""
+        return [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
+
+    @property
+    def authentication_backends(self) -> list[str]:
+        """Django's own AUTHENTICATION_BACKENDS."""
+        return list(django_settings.AUTHENTICATION_BACKENDS)
+
+    @property
+    def session_cookie_domain(self) -> str | None:
+        """Django's own SESSION_COOKIE_DOMAIN."""
+        value: str | None = django_settings.SESSION_COOKIE_DOMAIN
+        return value
+
+    @property
     def caches(self) -> dict[str, dict[str, Any]]:
         """Django's own CACHES."""
         return dict(django_settings.CACHES)

@@ -16,6 +16,7 @@ from tenantry.catalog.models import (
     StoredTemplate,
     TenantRow,
     UsedKey,
+    UsedToken,
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
@@ -37,6 +38,7 @@ __all__ = [
     "TenantManager",
     "TenantRequest",
     "UsedKey",
+    "UsedToken",
 ]
 
 T = TypeVar("T", bound="AbstractTenant")

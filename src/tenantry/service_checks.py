@@ -20,6 +20,7 @@ def of_services() -> Iterator[Problem]:
     """Check the settings of each service."""
     yield from _scopes()
     yield from _caches()
+    yield from _sessions()
 
 
 def _scopes() -> Iterator[Problem]:
@@ -49,3 +50,15 @@ def _caches() -> Iterator[Problem]:
                 f"Let {TENANT_CACHE} be its BACKEND, with {backend} in its OPTIONS; or "
                 f"name the alias {SHARED_CACHE!r} where that is what you want.",
             )
+
+
+def _sessions() -> Iterator[Problem]:
+    """Find a cookie that holds one session for the hosts of several tenants."""
+    if conf.has_scope("sessions") and conf.session_cookie_domain:
+        yield Problem(
+            "W058",
+            f"SESSION_COOKIE_DOMAIN is {conf.session_cookie_domain!r}: tenants below "
+            "it share one cookie, and each one's session ends the other's.",
+            "Leave it unset, so that each host has its own cookie; hand logins over "
+            "by `tenantry.scopes.handover`.",
+        )

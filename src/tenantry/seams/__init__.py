@@ -11,7 +11,15 @@ from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
-from tenantry.seams import cache, migrations, objects, places, querysets, values
+from tenantry.seams import (
+    cache,
+    migrations,
+    objects,
+    places,
+    querysets,
+    sessions,
+    values,
+)
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
@@ -24,6 +32,7 @@ __all__ = [
     "objects",
     "places",
     "querysets",
+    "sessions",
     "values",
 ]
 
