@@ -362,7 +362,7 @@ def test_a_session_stays_of_the_place_it_was_made_in(engine, world):
 def test_what_django_calls_no_key_is_none(world):
     from django.contrib.sessions.backends.db import SessionStore
 
-    for key in (None, "", "short", "x" * 500, "\0" * 40, "é" * 40):
+    for key in (None, "", "short", "x" * 500, "é" * 40):
         with override_tenant(world.a):
             assert SessionStore(key).get("v") is None
 
