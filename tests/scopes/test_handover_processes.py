@@ -15,8 +15,8 @@ pytestmark = pytest.mark.service(
 SHARED = ["customers", "geo", "contenttypes", "auth", "sessions", "admin"]
 PROCESSES = ["one", "two", "three", "four", "five"]
 THREADS = 10
-# SQLite files, schemas, rows: where shared users and tenants' tables can be beside.
-EACH = ISOLATIONS[:3] if PROVE else ISOLATIONS[1:2]
+# Schemas and rows: shared users and the tenants' tables are in one database.
+EACH = ISOLATIONS[1:3] if PROVE else ISOLATIONS[1:2]
 
 
 @pytest.fixture
