@@ -11,6 +11,7 @@ from django.test import override_settings
 import tenantry
 from tenantry import checks, service_checks
 from tenantry.isolation import DatabaseIsolation
+from tenantry.scopes.cache import make_key
 from tests.projects import SQLITE, Project
 from tests.settings import base
 
@@ -28,7 +29,16 @@ SQLITE_FILE = {
 }
 CARRYING = {"ENGINE": "tenantry.backends.postgresql", "NAME": "x", "OPTIONS": {}}
 PLAIN = {**CARRYING, "ENGINE": "django.db.backends.postgresql"}
+LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+TENANT_CACHE = {"BACKEND": "tenantry.scopes.cache.TenantCache"}
+SHARED = {"shared": LOCMEM}
 ONE_APP = ["customers", "geo", "contenttypes", "auth", "sessions"]
+
+
+class OwnCache:
+    """Stands for a backend of the project's own that tells tenants apart."""
+
+    knows_tenant = True
 
 
 class OtherRouter:
@@ -439,6 +449,38 @@ MISTAKES = [
         {"TENANTRY": ours(SETTINGS=SERVER), "MAILERS": {"default": {"BACKEND": "x"}}},
         "MAILERS['default']",
         {"TENANTRY": ours(SETTINGS=SERVER), "MAILERS": {"default": {"BACKEND": OURS}}},
+    ),
+    *(
+        ("W056", {"CACHES": {"default": plain, **SHARED}}, said, {"CACHES": right})
+        for plain, said in [
+            (LOCMEM, "CACHES['default'] does not know the tenant"),
+            ({**LOCMEM, "KEY_FUNCTION": "builtins.print"}, "another reads"),
+        ]
+        for right in [
+            {"default": {**TENANT_CACHE, "OPTIONS": {"BACKEND": "x"}}, **SHARED},
+            {"default": {**LOCMEM, "KEY_FUNCTION": make_key}},
+            {"default": {**LOCMEM, "KEY_FUNCTION": f"{make_key.__module__}.make_key"}},
+            {"default": {"BACKEND": "tests.test_checks.OwnCache"}},
+            {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},
+        ]
+    ),
+    (
+        "E057",
+        {"CACHES": {"default": TENANT_CACHE}},
+        "around nothing",
+        {"CACHES": {"default": {**TENANT_CACHE, "OPTIONS": {"BACKEND": "x"}}}},
+    ),
+    (
+        "W058",
+        {"SESSION_COOKIE_DOMAIN": ".example.com", "TENANTRY": ours()},
+        "'.example.com'",
+        {"SESSION_COOKIE_DOMAIN": ".example.com", "TENANTRY": ours(SCOPES=[])},
+    ),
+    (
+        "E015",
+        {"TENANTRY": ours(TENANT_APPS=["django_cache", *ours()["TENANT_APPS"]])},
+        "'django_cache'",
+        {"TENANTRY": ours(SHARED_APPS=["django_cache", *ours()["SHARED_APPS"]])},
     ),
     (
         "E026",

@@ -11,7 +11,9 @@ from django.conf import LazySettings, settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends import signed_cookies
 from django.contrib.sessions.backends.base import SessionBase
+from django.core.cache import CacheHandler
 from django.core.signing import Signer
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -168,6 +170,18 @@ SUBSTITUTED = {
     ],
     "language_is_the_tenants_where_the_user_chose_none": [
         (translation, "get_language_from_request", "request, check_path"),
+    ],
+    "session_keys_name_their_tenant": [
+        (SessionBase, "_validate_session_key", "self, key"),
+        (SessionBase, "_get_new_session_key", "self"),
+        (SessionBase, "_aget_new_session_key", "self"),
+    ],
+    "sessions_in_cookies_name_their_tenant": [
+        (signed_cookies.SessionStore, "_get_session_key", "self"),
+        (signed_cookies.SessionStore, "load", "self"),
+    ],
+    "a_cache_that_nobody_chose_knows_the_tenant": [
+        (CacheHandler, "create_connection", "self, alias"),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),

@@ -31,6 +31,9 @@ ISOLATIONS = {
     "database": "tenantry.isolation.DatabaseIsolation",
     "row": "tenantry.isolation.RowIsolation",
 }
+# Labels that need not be listed: our own, and the one that Django asks the router about
+# for the table of `DatabaseCache`, which is no app's.
+OWN_LABELS = frozenset({"tenantry", "django_cache"})
 # Services of Django that are substituted so that they know the tenant.
 SCOPES = ("sessions", "settings", "signing", "sites", "tasks")
 
@@ -260,8 +263,11 @@ class Conf:
 
     @cached_property
     def shared_apps(self) -> frozenset[str]:
-        """Labels of apps with tables in the shared database; tenantry is one."""
-        return frozenset(self.raw["SHARED_APPS"]) | {"tenantry"}
+        """Labels of apps with tables in the shared database; tenantry is one.
+
+        So is that of the table of a cache: keys in it name their tenant.
+        """
+        return frozenset(self.raw["SHARED_APPS"]) | OWN_LABELS
 
     @cached_property
     def both_apps(self) -> frozenset[str]:
@@ -343,6 +349,32 @@ class Conf:
     def session_engine(self) -> str:
         """Django's own SESSION_ENGINE."""
         return str(django_settings.SESSION_ENGINE)
+
+    @property
+    def secret_keys(self) -> list[str | bytes]:
+        """Django's own SECRET_KEY, then its SECRET_KEY_FALLBACKS."""
+        return [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
+
+    @property
+    def authentication_backends(self) -> list[str]:
+        """Django's own AUTHENTICATION_BACKENDS."""
+        return list(django_settings.AUTHENTICATION_BACKENDS)
+
+    @property
+    def session_cookie_domain(self) -> str | None:
+        """Django's own SESSION_COOKIE_DOMAIN."""
+        value: str | None = django_settings.SESSION_COOKIE_DOMAIN
+        return value
+
+    @property
+    def caches(self) -> dict[str, dict[str, Any]]:
+        """Django's own CACHES."""
+        return dict(django_settings.CACHES)
+
+    @property
+    def chose_caches(self) -> bool:
+        """Whether the project has CACHES of its own, and not Django's default."""
+        return bool(django_settings.is_overridden("CACHES"))
 
     @property
     def auth_user_model(self) -> str:

@@ -17,6 +17,7 @@ from tenantry.catalog.models import (
     StoredTemplate,
     TenantRow,
     UsedKey,
+    UsedToken,
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
@@ -40,6 +41,7 @@ __all__ = [
     "TenantManager",
     "TenantRequest",
     "UsedKey",
+    "UsedToken",
 ]
 
 T = TypeVar("T", bound="AbstractTenant")

@@ -7,11 +7,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tenantry.conf import SCOPES, Problem, conf
+from tenantry.scopes.cache import TenantCache, knows_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAIL_BACKEND = "tenantry.scopes.mail.TenantEmailBackend"
+SHARED_CACHE = "shared"  # an alias of that name says so
+TENANT_CACHE = f"{TenantCache.__module__}.{TenantCache.__qualname__}"
+DUMMY = "django.core.cache.backends.dummy.DummyCache"
 
 
 def of_services() -> Iterator[Problem]:
@@ -20,6 +24,8 @@ def of_services() -> Iterator[Problem]:
     yield from _settings()
     yield from _secrets()
     yield from _mailers()
+    yield from _caches()
+    yield from _sessions()
 
 
 def _scopes() -> Iterator[Problem]:
@@ -77,3 +83,35 @@ def _mailers() -> Iterator[Problem]:
                 f"Let its BACKEND be {MAIL_BACKEND!r}, and OPTIONS['backend'] what it "
                 "was; or silence this where it is meant.",
             )
+
+
+def _caches() -> Iterator[Problem]:
+    """Find caches in which tenants would read each other's values."""
+    for alias, settings in conf.caches.items() if conf.chose_caches else ():
+        backend = settings.get("BACKEND")
+        if backend == TENANT_CACHE and not settings.get("OPTIONS", {}).get("BACKEND"):
+            yield Problem(
+                "E057",
+                f"CACHES[{alias!r}] is a TenantCache around nothing.",
+                "Name the backend that keeps the values in its OPTIONS['BACKEND'].",
+            )
+        elif alias != SHARED_CACHE and backend != DUMMY and not knows_tenant(settings):
+            yield Problem(
+                "W056",
+                f"CACHES[{alias!r}] does not know the tenant: what one tenant puts "
+                "into it, another reads.",
+                f"Let {TENANT_CACHE} be its BACKEND, with {backend} in its OPTIONS; or "
+                f"name the alias {SHARED_CACHE!r} where that is what you want.",
+            )
+
+
+def _sessions() -> Iterator[Problem]:
+    """Find a cookie that holds one session for the hosts of several tenants."""
+    if conf.has_scope("sessions") and conf.session_cookie_domain:
+        yield Problem(
+            "W058",
+            f"SESSION_COOKIE_DOMAIN is {conf.session_cookie_domain!r}: tenants below "
+            "it share one cookie, and each one's session ends the other's.",
+            "Leave it unset, so that each host has its own cookie; hand logins over "
+            "by `tenantry.scopes.handover`.",
+        )

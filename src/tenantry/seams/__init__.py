@@ -12,10 +12,12 @@ from django.db import connections
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.seams import (
+    cache,
     migrations,
     objects,
     places,
     querysets,
+    sessions,
     settings,
     signing,
     values,
@@ -26,11 +28,13 @@ __all__ = [
     "INSTALLED",
     "SCOPE_OF",
     "SEAMS",
+    "cache",
     "install",
     "migrations",
     "objects",
     "places",
     "querysets",
+    "sessions",
     "settings",
     "signing",
     "values",
