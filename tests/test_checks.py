@@ -86,6 +86,15 @@ TWO_ROLES = {
 # Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
 IN_DATABASE = {"E044", "W045", "W053", "E054"}
 # id, wrong settings, what is said, right settings
+FILES = ("tenantry.scopes.templates.FileLoader", ["/nowhere/{key}"])
+
+
+def cached(loader, *loaders):
+    """Return the TEMPLATES setting with that cache around the loaders."""
+    backend = "django.template.backends.django.DjangoTemplates"
+    return [{"BACKEND": backend, "OPTIONS": {"loaders": [(loader, [*loaders])]}}]
+
+
 MISTAKES = [
     ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
     ("E001", {"TENANTRY": "acme"}, "not a dict", {}),
@@ -389,6 +398,12 @@ MISTAKES = [
         {"TENANTRY": ours(SCOPES=["signin"])},
         "Did you mean 'signing'?",
         {"TENANTRY": ours(SCOPES=["signing"])},
+    ),
+    (
+        "E069",
+        {"TEMPLATES": cached("django.template.loaders.cached.Loader", FILES)},
+        "shows the templates of one tenant to another",
+        {"TEMPLATES": cached("tenantry.scopes.templates.CachedLoader", FILES)},
     ),
     (
         "E026",

@@ -447,8 +447,11 @@ def test_control_without_its_restoring_the_tenant_stays():
 
 
 def test_an_error_keeps_the_tenant_that_was_active_as_it_was_raised():
-    with pytest.raises(ValueError, match="inner") as caught:  # noqa: SIM117
-        with override_tenant(A):
-            with override_tenant(B):
-                raise ValueError("inner")
+    @override_tenant(A)
+    @override_tenant(B)
+    def fail():
+        raise ValueError("inner")
+
+    with pytest.raises(ValueError, match="inner") as caught:
+        fail()
     assert getattr(caught.value, TENANT_OF_ERROR) is B

@@ -312,6 +312,11 @@ class Conf:
         return list(django_settings.DATABASE_ROUTERS)
 
     @property
+    def templates(self) -> list[dict[str, Any]]:
+        """Django's own TEMPLATES."""
+        return list(django_settings.TEMPLATES)
+
+    @property
     def session_engine(self) -> str:
         """Django's own SESSION_ENGINE."""
         return str(django_settings.SESSION_ENGINE)
