@@ -317,6 +317,11 @@ class Conf:
         return list(django_settings.TEMPLATES)
 
     @property
+    def site_id(self) -> Any:
+        """Django's own SITE_ID; the active tenant's, where that is its setting."""
+        return getattr(django_settings, "SITE_ID", None)
+
+    @property
     def session_engine(self) -> str:
         """Django's own SESSION_ENGINE."""
         return str(django_settings.SESSION_ENGINE)

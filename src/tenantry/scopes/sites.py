@@ -23,7 +23,7 @@ MOST = 10_000
 
 
 class SitesByTenant(MutableMapping[Any, Any]):
-    """What Django keeps in `SITE_CACHE`, each tenant's apart, the most recent of all."""
+    """What Django keeps in `SITE_CACHE`: each tenant's apart, the most recent ones."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str | None, Any], Any] = OrderedDict()
