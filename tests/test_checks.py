@@ -399,6 +399,15 @@ MISTAKES = [
         "Did you mean 'signing'?",
         {"TENANTRY": ours(SCOPES=["signing"])},
     ),
+    *(
+        (
+            "E070",
+            {"TENANTRY": placed(SCHEMA, APPLICATION_NAME=name)},
+            "APPLICATION_NAME",
+            {"TENANTRY": placed(SCHEMA, APPLICATION_NAME="shop:{key}")},
+        )
+        for name in ("shop", 5, "a" * 24 + "{key}", "ü{key}", "\\{key}", "{key}{x}")
+    ),
     (
         "E069",
         {"TEMPLATES": cached("django.template.loaders.cached.Loader", FILES)},

@@ -5,12 +5,15 @@ import logging.config
 import logging.handlers
 import queue
 import timeit
+from dataclasses import replace
 
 import pytest
 from django.db import connection
 from django.test import Client, RequestFactory
 
 from tenantry import get_tenant, override_tenant
+from tenantry.conf import Placement
+from tenantry.isolation import RowIsolation, SchemaIsolation
 from tenantry.scopes.logging import TenantFilter
 from tests.scopes import sandwich
 from tests.scopes.places import ACME, GLOBEX
@@ -165,6 +168,29 @@ def test_without_a_tenant_a_dash_stands_for_it(pair, lines):
     bare = RequestFactory().get("/")
     logging.getLogger("django.request").warning("bare", extra={"request": bare})
     assert [line.split()[0] for line in lines] == ["-"] * 4
+
+
+@pytest.mark.service(
+    "PostgreSQL's logs and `pg_stat_activity`",
+    "schemas and rows",
+    by="each statement carries its tenant; `APPLICATION_NAME` shows its key",
+)
+@pytest.mark.parametrize("isolation", [SchemaIsolation, RowIsolation])
+def test_each_message_to_postgresql_names_its_tenant(isolation):
+    """What the server shows of it, `tests/conformance/test_shown.py` tells."""
+    options = {"APPLICATION_NAME": "shop:{key}"}
+    placed = Placement("default", "", "default", options)
+    for place in (ACME, GLOBEX):
+        carried = isolation(placed).carried(place.ref)
+        rows = f"tenantry.tenant TO '{place.key}'"
+        schema = f'search_path TO "{place.key}"'
+        name = f"SET LOCAL application_name TO 'shop:{place.key}'"
+        text = carried.sql.decode()
+        assert (rows if isolation is RowIsolation else schema) in text
+        assert name in text
+        assert carried.statements == text.count("SET LOCAL")
+        without = isolation(replace(placed, options={})).carried(place.ref)
+        assert b"application_name" not in without.sql + without.select
 
 
 def test_it_costs_next_to_nothing():
