@@ -103,6 +103,15 @@ TWO_ROLES = {
 # Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
 IN_DATABASE = {"E044", "W045", "W053", "E054"}
 # id, wrong settings, what is said, right settings
+FILES = ("tenantry.scopes.templates.FileLoader", ["/nowhere/{key}"])
+
+
+def cached(loader, *loaders):
+    """Return the TEMPLATES setting with that cache around the loaders."""
+    backend = "django.template.backends.django.DjangoTemplates"
+    return [{"BACKEND": backend, "OPTIONS": {"loaders": [(loader, [*loaders])]}}]
+
+
 MISTAKES = [
     ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
     ("E001", {"TENANTRY": "acme"}, "not a dict", {}),
@@ -481,6 +490,21 @@ MISTAKES = [
         {"TENANTRY": ours(TENANT_APPS=["django_cache", *ours()["TENANT_APPS"]])},
         "'django_cache'",
         {"TENANTRY": ours(SHARED_APPS=["django_cache", *ours()["SHARED_APPS"]])},
+    ),
+    *(
+        (
+            "E070",
+            {"TENANTRY": placed(SCHEMA, APPLICATION_NAME=name)},
+            "APPLICATION_NAME",
+            {"TENANTRY": placed(SCHEMA, APPLICATION_NAME="shop:{key}")},
+        )
+        for name in ("shop", 5, "a" * 24 + "{key}", "ü{key}", "\\{key}", "{key}{x}")
+    ),
+    (
+        "E069",
+        {"TEMPLATES": cached("django.template.loaders.cached.Loader", FILES)},
+        "shows the templates of one tenant to another",
+        {"TEMPLATES": cached("tenantry.scopes.templates.CachedLoader", FILES)},
     ),
     (
         "E026",

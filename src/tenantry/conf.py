@@ -346,6 +346,16 @@ class Conf:
         return list(django_settings.DATABASE_ROUTERS)
 
     @property
+    def templates(self) -> list[dict[str, Any]]:
+        """Django's own TEMPLATES."""
+        return list(django_settings.TEMPLATES)
+
+    @property
+    def site_id(self) -> Any:
+        """Django's own SITE_ID; the active tenant's, where that is its setting."""
+        return getattr(django_settings, "SITE_ID", None)
+
+    @property
     def session_engine(self) -> str:
         """Django's own SESSION_ENGINE."""
         return str(django_settings.SESSION_ENGINE)

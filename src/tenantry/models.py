@@ -142,13 +142,14 @@ class AbstractTenant(TenantRow):
         self.settings = row.settings
         self.remember()
 
-    def url(self, path_or_name: str = "/", *args: Any, **kwargs: Any) -> str:
+    def url(self, target: Any = "/", *args: Any, **kwargs: Any) -> str:
         """Return an absolute URL of this tenant: of a path (`/x`), or of a URL name.
 
-        Works anywhere: in tasks, mails and the shell. Raises `NotSupported` where no
-        resolver gives the tenant an address, and `NoReverseMatch`.
+        Or of an object of the tenant's that has `get_absolute_url()`. Works anywhere:
+        in tasks, mails and the shell. Raises `NotSupported` where no resolver gives the
+        tenant an address, and `NoReverseMatch`.
         """
-        return absolute_url(Entry(self), path_or_name, *args, **kwargs)
+        return absolute_url(Entry(self), target, *args, **kwargs)
 
 
 class TenantRequest(HttpRequest):

@@ -16,6 +16,8 @@ MAIL_BACKEND = "tenantry.scopes.mail.TenantEmailBackend"
 SHARED_CACHE = "shared"  # an alias of that name says so
 TENANT_CACHE = f"{TenantCache.__module__}.{TenantCache.__qualname__}"
 DUMMY = "django.core.cache.backends.dummy.DummyCache"
+DJANGO_CACHED = "django.template.loaders.cached.Loader"
+TENANTS_LOADERS = ("tenantry.scopes.templates.",)
 
 
 def of_services() -> Iterator[Problem]:
@@ -26,6 +28,7 @@ def of_services() -> Iterator[Problem]:
     yield from _mailers()
     yield from _caches()
     yield from _sessions()
+    yield from _templates()
 
 
 def _scopes() -> Iterator[Problem]:
@@ -115,3 +118,20 @@ def _sessions() -> Iterator[Problem]:
             "Leave it unset, so that each host has its own cookie; hand logins over "
             "by `tenantry.scopes.handover`.",
         )
+
+
+def _templates() -> Iterator[Problem]:
+    """Find Django's cache around loaders that know the tenant."""
+    for engine in conf.templates:
+        for loader in engine.get("OPTIONS", {}).get("loaders") or ():
+            if isinstance(loader, str) or loader[0] != DJANGO_CACHED:
+                continue
+            for each in loader[1]:
+                name = each if isinstance(each, str) else each[0]
+                if name.startswith(TENANTS_LOADERS):
+                    yield Problem(
+                        "E069",
+                        f"TEMPLATES has {name!r} within Django's cached Loader, which "
+                        "shows the templates of one tenant to another.",
+                        "Use 'tenantry.scopes.templates.CachedLoader' in its place.",
+                    )

@@ -20,6 +20,7 @@ from tenantry.seams import (
     sessions,
     settings,
     signing,
+    sites,
     values,
 )
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
@@ -37,6 +38,7 @@ __all__ = [
     "sessions",
     "settings",
     "signing",
+    "sites",
     "values",
 ]
 
