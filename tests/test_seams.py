@@ -16,6 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
 from django.db.models import fields as model_fields
 from django.db.models.fields import related, related_descriptors, related_lookups
+from django.db.models.fields.files import FieldFile
 from django.db.models.lookups import StartsWith
 from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
@@ -140,6 +141,11 @@ SUBSTITUTED = {
     ],
     "allowed_hosts_follow_the_catalog": [
         (http_request, "validate_host", "host, allowed_hosts"),
+    ],
+    "files_of_objects_stay_with_them": [
+        (FieldFile, "_require_file", "self"),
+        (FieldFile, "save", "self, name, content, save"),
+        (FieldFile, "delete", "self, save"),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),

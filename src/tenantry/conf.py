@@ -321,6 +321,21 @@ class Conf:
         """Django's own AUTH_USER_MODEL."""
         return str(django_settings.AUTH_USER_MODEL)
 
+    @property
+    def storages(self) -> dict[str, dict[str, Any]]:
+        """Django's own STORAGES."""
+        return dict(django_settings.STORAGES)
+
+    @property
+    def media_root(self) -> str:
+        """Django's own MEDIA_ROOT."""
+        return str(django_settings.MEDIA_ROOT)
+
+    @property
+    def staticfiles_finders(self) -> list[str]:
+        """Django's own STATICFILES_FINDERS."""
+        return list(django_settings.STATICFILES_FINDERS)
+
     def has_scope(self, name: str) -> bool:
         """Whether the service of Django knows the tenant."""
         return name in self.scopes
