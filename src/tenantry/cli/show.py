@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from django.template.defaultfilters import filesizeformat
-
 from tenantry.catalog.models import LifecycleRecord
 from tenantry.catalog.registry import Entry, registry
 from tenantry.conf import conf
@@ -51,10 +49,10 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
 
 def files_of(tenant: Any) -> dict[str, Any]:
     """Return how many files the tenant has in each storage that knows it."""
-    found = {}
+    found: dict[str, Any] = {}
     for alias in tenant_storages():
         used = usage(tenant, alias=alias)
-        found[f"files {alias}"] = f"{used.files}, {filesizeformat(used.bytes)}"
+        found[f"files {alias}"], found[f"bytes {alias}"] = used.files, used.bytes
     return found or {"files": "none: no storage in STORAGES knows the tenant"}
 
 
