@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -98,6 +99,11 @@ OPTIONS: dict[str, Option] = {
         SCOPES,
         "Services of Django that know the tenant by themselves: "
         f"{', '.join(SCOPES)}; read when Django starts.",
+    ),
+    "STATIC_DIR": Option(
+        (str, Path, type(None)),
+        None,
+        "Folder with `<key>/static/` of tenants that have static files of their own.",
     ),
     "CATALOG_REFRESH_SECONDS": Option(
         (int, float), 4, "Seconds until a process asks whether the catalog changed."
