@@ -77,7 +77,7 @@ def root_of(key: str) -> Path:
 
 
 def static_dir() -> Path:
-    """Return the folder of folders; raise `ImproperlyConfigured` where it is not set."""
+    """Return the folder of folders. Raises `ImproperlyConfigured` where none is set."""
     if not conf.static_dir:
         msg = "TenantFinder needs TENANTRY['STATIC_DIR'], a folder of folders."
         raise ImproperlyConfigured(msg)
