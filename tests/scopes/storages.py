@@ -1,9 +1,15 @@
 """The storages that the tests of files wrap, and tenants that need no database.
 
-S3 is moto's: a double of it that speaks its protocol over HTTP, in this process.
+S3 is there twice: moto is a double of Amazon's, in this process; nanio is a server of
+another's making, in a process of its own, which stores files and verifies signatures.
 """
 
 import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 from django.core.files.base import ContentFile
@@ -15,8 +21,8 @@ MEMORY = "django.core.files.storage.InMemoryStorage"
 S3 = "storages.backends.s3.S3Storage"
 BUCKET = "tenants-of-tests"
 CREDENTIALS = {
-    "access_key": "tests",
-    "secret_key": "tests",
+    "access_key": "key-of-the-tests",
+    "secret_key": "secret-of-the-tests",
     "region_name": "eu-central-1",
 }
 
@@ -58,7 +64,7 @@ def in_bucket(endpoint, *, inner=None, **options):
 
 
 @contextlib.contextmanager
-def bucket_server():
+def moto():
     """Serve S3 with an empty bucket, for a block; give its address."""
     from moto.server import ThreadedMotoServer
 
@@ -66,16 +72,54 @@ def bucket_server():
     server.start()
     host, port = server.get_host_and_port()
     try:
-        endpoint = f"http://{host}:{port}"
-        client(endpoint).create_bucket(
-            Bucket=BUCKET,
-            CreateBucketConfiguration={
-                "LocationConstraint": CREDENTIALS["region_name"]
-            },
-        )
-        yield endpoint
+        yield with_bucket(f"http://{host}:{port}")
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def nanio(folder):
+    """Serve S3 with an empty bucket, for a block; give its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {"data-dir": folder, "port": port, "log-level": "error"}
+    options |= {"host": "127.0.0.1", "region": CREDENTIALS["region_name"]}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nanio", "serve", "--no-access-log", *arguments],
+        env={
+            **os.environ,
+            "NANIO_ACCESS_KEY": CREDENTIALS["access_key"],
+            "NANIO_SECRET_KEY": CREDENTIALS["secret_key"],
+            "PYTHONWARNINGS": "ignore",
+        },
+    )
+    try:
+        end = time.monotonic() + 60
+        while not _answers(port):
+            assert process.poll() is None, "nanio has ended"
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        yield with_bucket(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def with_bucket(endpoint):
+    """Make the bucket; return the address."""
+    place = {"LocationConstraint": CREDENTIALS["region_name"]}
+    s3 = client(endpoint)
+    # Moto keeps it, and what is in it, for as long as the process lives.
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+    return endpoint
 
 
 def client(endpoint):

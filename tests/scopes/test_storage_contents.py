@@ -20,19 +20,31 @@ pytestmark = pytest.mark.service(
 
 
 @pytest.fixture(scope="module")
-def bucket():
-    with made.bucket_server() as endpoint:
+def moto():
+    with made.moto() as endpoint:
         yield endpoint
 
 
-@pytest.fixture(params=["disk", "memory", "s3", "s3 below a prefix"])
+@pytest.fixture(scope="module")
+def nanio(tmp_path_factory):
+    with made.nanio(tmp_path_factory.mktemp("nanio")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(nanio):
+    made.empty(nanio)
+    return nanio
+
+
+@pytest.fixture(params=["disk", "memory", "moto", "nanio", "nanio below a prefix"])
 def alias(request, tmp_path):
     """The alias of a storage in STORAGES that has the same files for each tenant."""
     options = {"OPTIONS": {"location": str(tmp_path / "media")}}
     if request.param == "memory":
         options = {"BACKEND": made.MEMORY}
-    elif request.param.startswith("s3"):
-        endpoint = request.getfixturevalue("bucket")
+    elif request.param != "disk":
+        endpoint = request.getfixturevalue(request.param.partition(" ")[0])
         made.empty(endpoint)
         inner = {"location": "media"} if "prefix" in request.param else {}
         given = {"endpoint_url": endpoint, "bucket_name": made.BUCKET}
@@ -71,7 +83,6 @@ def test_removal_is_of_the_tenants_own(alias):
 
 
 def test_removal_of_many_objects_goes_on_to_the_last(bucket):
-    made.empty(bucket)
     given = {"endpoint_url": bucket, "bucket_name": made.BUCKET, **made.CREDENTIALS}
     options = {"BACKEND": made.S3, "OPTIONS": given}
     stored = {"default": {"BACKEND": WRAPPER, "OPTIONS": options}}
