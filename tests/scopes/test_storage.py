@@ -465,6 +465,35 @@ def test_the_url_of_a_bucket_names_the_tenant_and_is_signed_for_its_file(nanio):
         assert answer.status_code == 403, forged
 
 
+@pytest.mark.service(
+    "File storage", "`AzureStorage`, `GoogleCloudStorage` (addresses only)", by=PREFIX
+)
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow")  # by django-storages
+def test_the_url_in_other_clouds_names_the_tenant():
+    from google.auth.credentials import AnonymousCredentials
+
+    azure = TenantStorage(
+        BACKEND="storages.backends.azure_storage.AzureStorage",
+        OPTIONS={"account_name": "us", "account_key": "a2V5", "azure_container": "c"},
+    )
+    google = TenantStorage(
+        BACKEND="storages.backends.gcloud.GoogleCloudStorage",
+        OPTIONS={
+            "bucket_name": "c",
+            "project_id": "us",
+            "credentials": AnonymousCredentials(),
+            "querystring_auth": False,
+        },
+    )
+    for place in (A, AB):
+        with override_tenant(place):
+            signed = azure.url("x ä.txt", expire=60)
+            for url in (signed, google.url("x ä.txt")):
+                assert f"/c/tenants/{place.key}/x%20%C3%A4.txt" in url
+            assert "sig=" in signed
+            assert azure.location == google.location == f"tenants/{place.key}"
+
+
 def test_location_is_the_tenants_folder(disk, tmp_path, bucket):
     with_prefix = made.in_bucket(bucket, inner={"location": "media"})
     with override_tenant(A):

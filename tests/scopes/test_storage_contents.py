@@ -283,3 +283,8 @@ def test_show_tells_how_many_files_there_are(project):
     facts = json.loads(told.ok().out)
     assert (facts["files default"], facts["bytes default"]) == (1, 5)
     assert "files default" not in project.manage("tenants", "show", "other").ok().out
+
+
+def test_explain_tells_where_the_files_are(project):
+    said = project.manage("tenants", "explain", "http://other.example.com/").ok().out
+    assert "files default: tenants/other\n" in said

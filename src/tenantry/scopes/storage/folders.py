@@ -6,6 +6,7 @@ within the other: keys are a whole part of the path, or of a part with fixed end
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from typing import TYPE_CHECKING
@@ -88,3 +89,24 @@ def inside(name: object) -> str:
     if plain == ".":
         return ""
     return f"{plain}/" if text.endswith("/") else plain
+
+
+def leads_out(root: str, path: str) -> bool:
+    """Whether the path, a plain one below the root, leaves it by a symbolic link.
+
+    The root may be a link itself. Only what is below it is looked at, unless there is
+    a link: to resolve both paths costs ten times as much.
+    """
+    if f"{path}{os.sep}".startswith(f"{root}{os.sep}") and not _has_link(root, path):
+        return False
+    real = os.path.realpath(root)
+    return not f"{os.path.realpath(path)}{os.sep}".startswith(f"{real}{os.sep}")
+
+
+def _has_link(root: str, path: str) -> bool:
+    step = root
+    for part in path[len(root) + 1 :].split(os.sep):  # noqa: PTH206  (see above)
+        step = f"{step}{os.sep}{part}"
+        if part and os.path.islink(step):  # noqa: PTH114
+            return True
+    return False

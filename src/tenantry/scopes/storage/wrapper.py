@@ -7,7 +7,6 @@ the database are relative to the tenant and stay true when it is moved.
 
 from __future__ import annotations
 
-import os
 import posixpath
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.module_loading import import_string
 
 from tenantry.context import ACTIVE
-from tenantry.scopes.storage.folders import Folders, inside
+from tenantry.scopes.storage.folders import Folders, inside, leads_out
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,8 +85,7 @@ class TenantStorage(Storage):
             root, path = self.wrapped.path(folder), self.wrapped.path(full)
         except NotImplementedError:
             return full  # no files of this machine, so no links
-        root, path = os.path.realpath(root), os.path.realpath(path)
-        if path != root and not path.startswith(root + os.sep):
+        if leads_out(root, path):
             msg = f"{plain!r} is a link that leads out of the tenant's folder."
             raise SuspiciousFileOperation(msg)
         return full
