@@ -84,6 +84,17 @@ def found():
     return messages
 
 
+def stored(backend="tenantry.scopes.storage.TenantStorage", **options):
+    """Return the STORAGES setting with that default."""
+    return {"STORAGES": {"default": {"BACKEND": backend, "OPTIONS": options}}}
+
+
+GEO_BY_TENANT = lists(
+    "customers contenttypes auth sessions",
+    "geo contenttypes auth sessions admin shop",
+)
+IN_MEMORY = "django.core.files.storage.InMemoryStorage"
+FINDERS = ["tenantry.scopes.static.TenantFinder"]
 WWW = {"www": {"DOMAINS": ["www.example.com"]}}
 BLOG = {"blog": {"TENANT_APPS": ["contenttypes", "auth", "sessions"]}}
 LOG = ["admin", "contenttypes"]
@@ -553,6 +564,34 @@ MISTAKES = [
         },
         "admin.LogEntry.user",
         {},
+    ),
+    ("W060", {"MEDIA_ROOT": "/nowhere/media"}, "lie together", {"MEDIA_ROOT": ""}),
+    (
+        "W060",
+        stored(IN_MEMORY),
+        "InMemoryStorage",
+        {"TENANTRY": GEO_BY_TENANT, **stored(BACKEND=IN_MEMORY)},
+    ),
+    ("W060", {"TENANTRY": GEO_BY_TENANT}, "FileSystemStorage", {"TENANTRY": ours()}),
+    (
+        "E061",
+        stored(FOLDER="tenants"),
+        "STORAGES['default']: FOLDER",
+        stored(FOLDER="{key}", SHARED="_shared"),
+    ),
+    ("E061", stored(BACKEND="nowhere.Storage"), "'nowhere'", stored()),
+    ("E061", stored(FOLDERS="x"), "'FOLDERS'", stored()),
+    (
+        "W062",
+        stored(),
+        "geo.Country.flag",
+        {"TENANTRY": GEO_BY_TENANT, **stored()},
+    ),
+    (
+        "E063",
+        {"STATICFILES_FINDERS": FINDERS},
+        "STATIC_DIR'] is not set",
+        {"STATICFILES_FINDERS": FINDERS, "TENANTRY": ours(STATIC_DIR="/nowhere")},
     ),
 ]
 

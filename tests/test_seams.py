@@ -22,6 +22,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
 from django.db.models import fields as model_fields
 from django.db.models.fields import related, related_descriptors, related_lookups
+from django.db.models.fields.files import FieldFile
 from django.db.models.lookups import StartsWith
 from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
@@ -185,6 +186,11 @@ SUBSTITUTED = {
     ],
     "a_cache_that_nobody_chose_knows_the_tenant": [
         (CacheHandler, "create_connection", "self, alias"),
+    ],
+    "files_of_objects_stay_with_them": [
+        (FieldFile, "_require_file", "self"),
+        (FieldFile, "save", "self, name, content, save"),
+        (FieldFile, "delete", "self, save"),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),

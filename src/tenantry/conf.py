@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -129,6 +130,11 @@ OPTIONS: dict[str, Option] = {
         str,
         "django.core.mail.backends.smtp.EmailBackend",
         "What TenantEmailBackend sends by.",
+    ),
+    "STATIC_DIR": Option(
+        (str, Path, type(None)),
+        None,
+        "Folder with `<key>/static/` of tenants that have static files of their own.",
     ),
     "CATALOG_REFRESH_SECONDS": Option(
         (int, float), 4, "Seconds until a process asks whether the catalog changed."
@@ -428,6 +434,21 @@ class Conf:
     def mailers(self) -> dict[str, Any] | None:
         """Django's own MAILERS, from Django 6.1 on; None where there are none."""
         return getattr(django_settings, "MAILERS", None)
+
+    @property
+    def storages(self) -> dict[str, dict[str, Any]]:
+        """Django's own STORAGES."""
+        return dict(django_settings.STORAGES)
+
+    @property
+    def media_root(self) -> str:
+        """Django's own MEDIA_ROOT."""
+        return str(django_settings.MEDIA_ROOT)
+
+    @property
+    def staticfiles_finders(self) -> list[str]:
+        """Django's own STATICFILES_FINDERS."""
+        return list(django_settings.STATICFILES_FINDERS)
 
     def has_scope(self, name: str) -> bool:
         """Whether the service of Django knows the tenant."""

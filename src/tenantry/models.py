@@ -96,10 +96,11 @@ class AbstractTenant(TenantRow):
     class Meta(TenantRow.Meta):
         abstract = True
 
-    def drop(self, *, confirm: str) -> None:
+    def drop(self, *, confirm: str, keep_files: bool = False) -> None:
         """Remove the tenant and all its data, for good; the key is never used again.
 
-        *confirm* is the tenant's key. Raises `LifecycleError` where it is another,
+        *confirm* is the tenant's key; with *keep_files* the files that it saved stay
+        where they are. Raises `LifecycleError` where it is another,
         `LifecycleBusy` while another process is at work on the tenant, and
         `RuntimeError` inside `atomic`.
         """
@@ -110,7 +111,7 @@ class AbstractTenant(TenantRow):
                 f"drop was confirmed with {confirm!r}",
                 next_step=f"Pass confirm={self.key!r} to remove all its data.",
             )
-        lifecycle.drop(self)
+        lifecycle.drop(self, keep_files=keep_files)
 
     def set_settings(self, **values: Any) -> None:
         """Give the tenant values of its own for declared settings; None takes one away.

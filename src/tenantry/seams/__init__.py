@@ -13,6 +13,7 @@ from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.seams import (
     cache,
+    files,
     migrations,
     objects,
     places,
@@ -30,6 +31,7 @@ __all__ = [
     "SCOPE_OF",
     "SEAMS",
     "cache",
+    "files",
     "install",
     "migrations",
     "objects",
