@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 
-from tenantry.catalog.models import State
-from tenantry.catalog.registry import registry
 from tenantry.context import ACTIVE, override_tenant
 from tenantry.exceptions import TenantNotFound, TenantUnavailable, WrongTenant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from tenantry.catalog.registry import Entry
     from tenantry.types import TenantRef
 
 __all__ = ["CARRIED", "active_key", "atask_of", "available", "task_of"]
@@ -39,6 +38,16 @@ def active_key() -> str | None:
     return None if tenant is None else tenant.key
 
 
+def _entry(key: str) -> Entry | None:
+    """Return what the catalog says of the tenant.
+
+    Imported when used: queues are set up before Django's apps are ready.
+    """
+    from tenantry.catalog.registry import registry  # noqa: PLC0415  (has models)
+
+    return registry.by_key(key)
+
+
 def available(key: str | None) -> TenantRef | None:
     """Return the tenant that work may be done in; None for work of no tenant.
 
@@ -47,7 +56,9 @@ def available(key: str | None) -> TenantRef | None:
     """
     if key is None:
         return None
-    entry = registry.by_key(key)
+    from tenantry.catalog.models import State  # noqa: PLC0415  (models)
+
+    entry = _entry(key)
     if entry is None:
         raise TenantNotFound(key)
     if entry.state != State.ACTIVE:
@@ -115,7 +126,7 @@ def announce_in(kwargs: dict[str, Any]) -> AbstractContextManager[Any]:
     if CARRIED not in kwargs:
         return nullcontext()
     key = kwargs[CARRIED]
-    entry = None if key is None else registry.by_key(key)
+    entry = None if key is None else _entry(key)
     return override_tenant(None if entry is None else entry.ref)
 
 
