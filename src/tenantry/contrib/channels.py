@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import hashlib
 import io
 import logging
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from asgiref.sync import sync_to_async
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
 from channels.layers import BaseChannelLayer
 from django.core.exceptions import SynchronousOnlyOperation
 from django.core.handlers.asgi import ASGIRequest
@@ -57,18 +58,18 @@ class TenantMiddleware:
     A socket's tenant is what TENANTRY["RESOLVERS"] say of its host, path and headers:
     `scope["tenant"]`, None on the shared site. A socket that leads nowhere is closed
     with code 4404, one of a tenant that is not active with 4503, also later on.
+    Requests over HTTP pass: Django's own middleware knows them.
     """
 
     def __init__(self, inner: Application) -> None:
         self.inner = inner
+        _substitute_consumers()
 
     async def __call__(
         self, scope: dict[str, Any], receive: Receive, send: Send
     ) -> None:
-        """Serve the socket or the channel."""
-        if scope["type"] == "channel":
-            await self._work(scope, receive, send)
-        elif scope["type"] == "websocket":
+        """Serve the socket; everything else is served as it is."""
+        if scope["type"] == "websocket":
             await self._serve(scope, receive, send)
         else:
             await self.inner(scope, receive, send)
@@ -90,48 +91,6 @@ class TenantMiddleware:
                 inside |= {"root_path": root, "headers": _nearest(scope["headers"])}
             with _block(ref, root if found.prefix else ""):
                 await self.inner(inside, _while_active(ref, receive, send), send)
-
-    async def _work(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Run each message to a worker's channel in the tenant that it was sent in.
-
-        Each has a consumer of its own: nothing of one tenant's is kept for the next.
-        One that fails is logged, and does not take the others with it.
-        """
-        while True:
-            message = dict(await receive())
-            try:
-                async with atask_of(message.pop(CARRIED, None)):
-                    await _handle(message, partial(self.inner, dict(scope)), send)
-            except Exception:
-                logger.exception(
-                    "A message %r to the channel %r failed.",
-                    message.get("type"),
-                    scope["channel"],
-                )
-
-
-async def _handle(
-    message: dict[str, Any], inner: Callable[..., Awaitable[None]], send: Send
-) -> None:
-    """Let the application handle one message, until it asks for the next one."""
-    left, handled = [message], asyncio.Event()
-
-    async def receive() -> dict[str, Any]:
-        if not left:
-            handled.set()
-            await asyncio.Future()  # until it is cancelled
-        return left.pop()
-
-    running = asyncio.ensure_future(inner(receive, send))
-    waiting = asyncio.ensure_future(handled.wait())
-    try:
-        await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()
-    finally:
-        for each in (running, waiting):
-            each.cancel()
-        await asyncio.gather(running, waiting, return_exceptions=True)
 
 
 @contextmanager
@@ -200,6 +159,51 @@ def _while_active(ref: TenantRef, receive: Receive, send: Send) -> Receive:
         return message
 
     return receive_if_active
+
+
+def _substitute_consumers() -> None:
+    """Let consumers of a worker handle each message in the tenant it was sent in.
+
+    A worker has one consumer for each channel, and all tenants' messages go to it: no
+    middleware stands between one message and the next.
+    """
+    original = AsyncConsumer.__call__
+    if hasattr(original, CARRIED):
+        return
+
+    @functools.wraps(original)
+    async def call(  # noqa: PLR0917  (Channels' own)
+        self: Any, scope: dict[str, Any], receive: Receive, send: Send
+    ) -> None:
+        if scope["type"] == "channel":
+            self.dispatch = _in_its_tenant(self.dispatch, scope["channel"])
+        await original(self, scope, receive, send)
+
+    setattr(call, CARRIED, True)
+    AsyncConsumer.__call__ = call
+
+
+def _in_its_tenant(
+    dispatch: Callable[[dict[str, Any]], Awaitable[None]], channel: str
+) -> Callable[[dict[str, Any]], Awaitable[None]]:
+    """Return what handles a message in its tenant.
+
+    One that fails is logged, and does not take with it those that wait.
+    """
+
+    async def handle(message: dict[str, Any]) -> None:
+        message = dict(message)
+        try:
+            async with atask_of(message.pop(CARRIED, None)):
+                await dispatch(message)
+        except StopConsumer:
+            raise
+        except Exception:
+            logger.exception(
+                "A message %r to the channel %r failed.", message.get("type"), channel
+            )
+
+    return handle
 
 
 class KindRouter:
