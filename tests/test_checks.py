@@ -86,6 +86,8 @@ TWO_ROLES = {
 # Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
 IN_DATABASE = {"E044", "W045", "W053", "E054"}
 # id, wrong settings, what is said, right settings
+TASKS = "tenantry.contrib.django_tasks.TenantTasksConfig"
+LAYER = "channels.layers.InMemoryChannelLayer"
 MISTAKES = [
     ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
     ("E001", {"TENANTRY": "acme"}, "not a dict", {}),
@@ -389,6 +391,29 @@ MISTAKES = [
         {"TENANTRY": ours(SCOPES=["signin"])},
         "Did you mean 'signing'?",
         {"TENANTRY": ours(SCOPES=["signing"])},
+    ),
+    (
+        "W073",
+        {"TASKS": {"default": {"BACKEND": "tests.shop.queue.Queue"}}},
+        "tables of app 'shop'",
+        {"TASKS": {"default": {"BACKEND": "tests.scopes.queue.Queue"}}},
+    ),
+    (
+        "W074",
+        {"INSTALLED_APPS": [*base.INSTALLED_APPS[:9], "django_tasks"]},
+        "run with no tenant",
+        {"INSTALLED_APPS": [*base.INSTALLED_APPS[:9], "django_tasks", TASKS]},
+    ),
+    (
+        "W075",
+        {"CHANNEL_LAYERS": {"default": {"BACKEND": LAYER}}},
+        "No entry of CHANNEL_LAYERS",
+        {
+            "CHANNEL_LAYERS": {
+                "default": {"BACKEND": "tenantry.contrib.channels.TenantChannelLayer"},
+                "shared": {"BACKEND": LAYER},
+            }
+        },
     ),
     (
         "E026",

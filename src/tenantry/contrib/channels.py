@@ -270,6 +270,8 @@ class TenantChannelLayer:
     dropped there, and logged; what the shared site sends arrives.
     """
 
+    knows_tenant = True
+
     def __init__(self, *, BACKEND: str, CONFIG: dict[str, Any] | None = None) -> None:  # noqa: N803
         self.inner: Any = import_string(BACKEND)(**(CONFIG or {}))
 

@@ -9,7 +9,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from tenantry.scopes import tasks
-from tenantry.seams.substitution import seam_of, wrap
+from tenantry.seams.substitution import INSTALLED, seam_of, wrap
 
 
 @seam_of("tasks")
@@ -21,9 +21,12 @@ def tasks_run_in_their_tenant() -> None:
 
 def substitute(package: str) -> None:
     """Let the tasks of the package know their tenant: Django's, or its backport."""
+    task = import_module(f"{package}.base").Task
+    if hasattr(task.call, INSTALLED):
+        return
     missing = import_module(f"{package}.exceptions").TaskResultDoesNotExist
     _carry_tenant(import_module(package), missing)
-    _run_in_tenant(import_module(f"{package}.base").Task)
+    _run_in_tenant(task)
     signals = import_module(f"{package}.signals")
     for signal in (signals.task_started, signals.task_finished):
         _announce_in_tenant(signal)
