@@ -123,6 +123,8 @@ def cached(loader, *loaders):
     return [{"BACKEND": backend, "OPTIONS": {"loaders": [(loader, [*loaders])]}}]
 
 
+TASKS = "tenantry.contrib.django_tasks.TenantTasksConfig"
+LAYER = "channels.layers.InMemoryChannelLayer"
 MISTAKES = [
     ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
     ("E001", {"TENANTRY": "acme"}, "not a dict", {}),
@@ -516,6 +518,29 @@ MISTAKES = [
         {"TEMPLATES": cached("django.template.loaders.cached.Loader", FILES)},
         "shows the templates of one tenant to another",
         {"TEMPLATES": cached("tenantry.scopes.templates.CachedLoader", FILES)},
+    ),
+    (
+        "W073",
+        {"TASKS": {"default": {"BACKEND": "tests.shop.queue.Queue"}}},
+        "tables of app 'shop'",
+        {"TASKS": {"default": {"BACKEND": "tests.scopes.queue.Queue"}}},
+    ),
+    (
+        "W074",
+        {"INSTALLED_APPS": [*base.INSTALLED_APPS[:9], "django_tasks"]},
+        "run with no tenant",
+        {"INSTALLED_APPS": [*base.INSTALLED_APPS[:9], "django_tasks", TASKS]},
+    ),
+    (
+        "W075",
+        {"CHANNEL_LAYERS": {"default": {"BACKEND": LAYER}}},
+        "No entry of CHANNEL_LAYERS",
+        {
+            "CHANNEL_LAYERS": {
+                "default": {"BACKEND": "tenantry.contrib.channels.TenantChannelLayer"},
+                "shared": {"BACKEND": LAYER},
+            }
+        },
     ),
     (
         "E026",

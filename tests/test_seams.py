@@ -5,6 +5,7 @@ A test here fails where Django changes what we substitute; the behaviour is test
 """
 
 import inspect
+from importlib.util import find_spec
 
 import pytest
 from django.conf import LazySettings, settings
@@ -45,6 +46,22 @@ BULK_CREATE = (
     "self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, "
     "unique_fields"
 )
+if find_spec("django.tasks"):
+    from django.tasks import base as django_tasks
+    from django.tasks import signals, task_backends
+
+    TASKS = [
+        (type(task_backends), "create_connection", "self, alias"),
+        (django_tasks.Task, "call", "self, *args, **kwargs"),
+        (django_tasks.Task, "acall", "self, *args, **kwargs"),
+        *(
+            (signal, name, "sender, **named")
+            for signal in (signals.task_started, signals.task_finished)
+            for name in ("send", "asend", "send_robust", "asend_robust")
+        ),
+    ]
+else:  # Django 5.2: tests/contrib/test_django_tasks.py
+    TASKS = []
 # What each seam substitutes: the owner, the name, and Django's own parameters.
 SUBSTITUTED = {
     "querysets_are_bound": [
@@ -196,6 +213,7 @@ SUBSTITUTED = {
         (pre_migrate, "send", "sender, **named"),
         (post_migrate, "send", "sender, **named"),
     ],
+    "tasks_run_in_their_tenant": TASKS,
 }
 # These put an object of ours in place of Django's, or in apps that are not installed
 # here; each has a test of its own, below or with its scope.

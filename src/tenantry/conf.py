@@ -450,6 +450,16 @@ class Conf:
         """Django's own STATICFILES_FINDERS."""
         return list(django_settings.STATICFILES_FINDERS)
 
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """Django's own TASKS, which Django 5.2 has from a package."""
+        return dict(getattr(django_settings, "TASKS", None) or {})
+
+    @property
+    def channel_layers(self) -> dict[str, dict[str, Any]]:
+        """The CHANNEL_LAYERS of Channels."""
+        return dict(getattr(django_settings, "CHANNEL_LAYERS", None) or {})
+
     def has_scope(self, name: str) -> bool:
         """Whether the service of Django knows the tenant."""
         return name in self.scopes

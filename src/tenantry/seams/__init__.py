@@ -22,6 +22,7 @@ from tenantry.seams import (
     settings,
     signing,
     sites,
+    tasks,
     values,
 )
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
@@ -41,6 +42,7 @@ __all__ = [
     "settings",
     "signing",
     "sites",
+    "tasks",
     "values",
 ]
 
