@@ -11,6 +11,7 @@ from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
@@ -140,6 +141,20 @@ SUBSTITUTED = {
     ],
     "allowed_hosts_follow_the_catalog": [
         (http_request, "validate_host", "host, allowed_hosts"),
+    ],
+    "tenants_go_with_their_test_database": [
+        (
+            BaseDatabaseCreation,
+            "destroy_test_db",
+            "self, old_database_name, verbosity, keepdb, suffix",
+        ),
+    ],
+    "tenants_are_not_shared_by_clones": [
+        (
+            BaseDatabaseCreation,
+            "clone_test_db",
+            "self, suffix, verbosity, autoclobber, keepdb",
+        ),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),

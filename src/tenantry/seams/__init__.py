@@ -11,7 +11,7 @@ from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
-from tenantry.seams import migrations, objects, places, querysets, values
+from tenantry.seams import migrations, objects, places, querysets, testing, values
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "objects",
     "places",
     "querysets",
+    "testing",
     "values",
 ]
 
