@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.projects import ROOT, SQLITE
 from tests.testing.conftest import SOME
 
