@@ -63,7 +63,7 @@ class Site:
             **{k: v for k, v in os.environ.items() if not k.startswith("DJANGO_")},
             "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")]),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": "",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         }
 
     def sh(self, command, *, check=True, **environment):

@@ -1,13 +1,18 @@
 """Test cases of a user's project, by the classes of `tenantry.testing`."""
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection, connections, transaction
-from django.test import TestCase
+from django.test import TestCase, override_settings
 
 from tenantry import activate, deactivate, get_tenant, override_tenant
+from tenantry.exceptions import NotSupported
 from tenantry.signals import tenant_provisioned
 from tenantry.testing import (
+    AsyncTenantClient,
+    TenantClient,
     TenantRequestFactory,
     TenantTestCase,
     TransactionTenantTestCase,
@@ -173,6 +178,57 @@ class Third(TransactionTenantTestCase):
 
     def test_c_the_client_reaches_the_tenant(self):
         self.assertContains(self.client.get("/"), "set up for test1")
+
+
+def resolved_by(resolver, **options):
+    """Find tenants in another way."""
+    chain = [{"BACKEND": f"tenantry.routing.{resolver}", "OPTIONS": options}]
+    return override_settings(TENANTRY={**settings.TENANTRY, "RESOLVERS": chain})
+
+
+class Reached(TenantTestCase):
+    """The clients send what the project's resolvers look at."""
+
+    def check(self):
+        assert self.client.get("/").content.startswith(b"test1|")
+        other = TenantClient(tenant=self.other_tenant)
+        assert other.get("/").content.startswith(b"test2|")
+        asynchronous = AsyncTenantClient(tenant=self.other_tenant)
+        response = async_to_sync(asynchronous.get)("/")
+        assert response.content.startswith(b"test2|")
+        request = TenantRequestFactory(tenant=self.other_tenant).get("/form/")
+        assert request.tenant == self.other_tenant
+        assert request.path_info == "/form/"
+
+    def test_by_domain(self):
+        self.check()
+
+    @resolved_by("SubdomainResolver", BASE="example.com")
+    def test_by_subdomain(self):
+        self.check()
+
+    @resolved_by("PathResolver", PREFIX="/t/")
+    def test_by_path(self):
+        self.check()
+        assert self.client.get("/t/test1/").content.startswith(b"test1|")
+        followed = self.client.get("/go/", follow=True)
+        assert followed.status_code == 200
+        assert followed.request["PATH_INFO"].startswith("/t/test1/")
+
+    @resolved_by("HeaderResolver")
+    def test_by_header(self):
+        self.check()
+
+    @resolved_by("SessionResolver")
+    def test_what_no_resolver_can_tell_is_said(self):
+        with pytest.raises(NotSupported, match="how tenant 'test1' is reached"):
+            self.client.get("/")
+
+    def test_another_host_may_be_asked(self):
+        shared = self.client.get("/", SERVER_NAME="example.com")
+        assert shared.content.startswith(b"shared|")
+        other = self.client.get("/", headers={"host": "test2.test"})
+        assert other.content.startswith(b"test2|")
 
 
 class Plain(TestCase):
