@@ -10,13 +10,13 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
 from tenantry.catalog.models import State, UsedKey
 from tenantry.catalog.registry import registry
 from tenantry.conf import DEFAULT_PLACEMENT
 from tenantry.context import override_tenant
-from tenantry.exceptions import LifecycleError
 from tenantry.isolation import isolations
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.lifecycle.provision import make_location, remove_location
@@ -98,24 +98,22 @@ class TestTenants:
             return
         isolation = isolations[placement]
         if not isolation.in_tests:
-            raise LifecycleError(
-                "test",
-                "check",
-                f"database {isolation.database!r} of placement {placement!r} is the "
-                "real one: no test database was made of it",
-                next_step=f"Name it: databases = {{'default', {isolation.database!r}}} "
-                "in the test case, or pytest.mark.django_db(databases=[...]).",
+            msg = (
+                f"Database {isolation.database!r} of placement {placement!r} is the "
+                "real one: no test database was made of it. Name it: databases = "
+                f"{{'default', {isolation.database!r}}} in the test case, or "
+                "pytest.mark.django_db(databases=[...])."
             )
-        for finding in isolation.dangers():
-            if finding.level == "error":
-                raise LifecycleError(
-                    "test",
-                    "check",
-                    f"tests on placement {placement!r} would prove nothing. "
-                    f"{finding.text}",
-                    next_step=f"{finding.next_step} Tests need the same two roles as "
-                    "production; the owner may create databases (CREATEDB).",
-                )
+            raise ImproperlyConfigured(msg)
+        found = [each for each in isolation.dangers() if each.level == "error"]
+        if found:
+            told = " ".join(f"{each.text} {each.next_step}" for each in found)
+            msg = (
+                f"Tests on placement {placement!r} would prove nothing. {told} Tests "
+                "need the same two roles as production; the owner may create databases "
+                "(CREATEDB)."
+            )
+            raise ImproperlyConfigured(msg)
         self._placements.add(placement)
 
     def _one(self, sort: Sort, number: int) -> Any:
