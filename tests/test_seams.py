@@ -18,6 +18,7 @@ from django.core.cache import CacheHandler
 from django.core.signing import Signer
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
@@ -208,6 +209,19 @@ SUBSTITUTED = {
         (FieldFile, "_require_file", "self"),
         (FieldFile, "save", "self, name, content, save"),
         (FieldFile, "delete", "self, save"),
+    "tenants_go_with_their_test_database": [
+        (
+            BaseDatabaseCreation,
+            "destroy_test_db",
+            "self, old_database_name, verbosity, keepdb, suffix",
+        ),
+    ],
+    "tenants_are_not_shared_by_clones": [
+        (
+            BaseDatabaseCreation,
+            "clone_test_db",
+            "self, suffix, verbosity, autoclobber, keepdb",
+        ),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),

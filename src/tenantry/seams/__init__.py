@@ -25,6 +25,7 @@ from tenantry.seams import (
     tasks,
     values,
 )
+from tenantry.seams import migrations, objects, places, querysets, testing, values
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "signing",
     "sites",
     "tasks",
+    "testing",
     "values",
 ]
 
