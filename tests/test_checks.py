@@ -11,6 +11,7 @@ from django.test import override_settings
 import tenantry
 from tenantry import checks, service_checks
 from tenantry.isolation import DatabaseIsolation
+from tenantry.scopes.cache import make_key
 from tests.projects import SQLITE, Project
 from tests.settings import base
 
@@ -28,7 +29,16 @@ SQLITE_FILE = {
 }
 CARRYING = {"ENGINE": "tenantry.backends.postgresql", "NAME": "x", "OPTIONS": {}}
 PLAIN = {**CARRYING, "ENGINE": "django.db.backends.postgresql"}
+LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+TENANT_CACHE = {"BACKEND": "tenantry.scopes.cache.TenantCache"}
+SHARED = {"shared": LOCMEM}
 ONE_APP = ["customers", "geo", "contenttypes", "auth", "sessions"]
+
+
+class OwnCache:
+    """Stands for a backend of the project's own that tells tenants apart."""
+
+    knows_tenant = True
 
 
 class OtherRouter:
@@ -74,6 +84,17 @@ def found():
     return messages
 
 
+def stored(backend="tenantry.scopes.storage.TenantStorage", **options):
+    """Return the STORAGES setting with that default."""
+    return {"STORAGES": {"default": {"BACKEND": backend, "OPTIONS": options}}}
+
+
+GEO_BY_TENANT = lists(
+    "customers contenttypes auth sessions",
+    "geo contenttypes auth sessions admin shop",
+)
+IN_MEMORY = "django.core.files.storage.InMemoryStorage"
+FINDERS = ["tenantry.scopes.static.TenantFinder"]
 WWW = {"www": {"DOMAINS": ["www.example.com"]}}
 BLOG = {"blog": {"TENANT_APPS": ["contenttypes", "auth", "sessions"]}}
 LOG = ["admin", "contenttypes"]
@@ -93,6 +114,17 @@ TWO_ROLES = {
 # Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
 IN_DATABASE = {"E044", "W045", "W053", "E054"}
 # id, wrong settings, what is said, right settings
+FILES = ("tenantry.scopes.templates.FileLoader", ["/nowhere/{key}"])
+
+
+def cached(loader, *loaders):
+    """Return the TEMPLATES setting with that cache around the loaders."""
+    backend = "django.template.backends.django.DjangoTemplates"
+    return [{"BACKEND": backend, "OPTIONS": {"loaders": [(loader, [*loaders])]}}]
+
+
+TASKS = "tenantry.contrib.django_tasks.TenantTasksConfig"
+LAYER = "channels.layers.InMemoryChannelLayer"
 MISTAKES = [
     ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
     ("E001", {"TENANTRY": "acme"}, "not a dict", {}),
@@ -440,6 +472,76 @@ MISTAKES = [
         "MAILERS['default']",
         {"TENANTRY": ours(SETTINGS=SERVER), "MAILERS": {"default": {"BACKEND": OURS}}},
     ),
+    *(
+        ("W056", {"CACHES": {"default": plain, **SHARED}}, said, {"CACHES": right})
+        for plain, said in [
+            (LOCMEM, "CACHES['default'] does not know the tenant"),
+            ({**LOCMEM, "KEY_FUNCTION": "builtins.print"}, "another reads"),
+        ]
+        for right in [
+            {"default": {**TENANT_CACHE, "OPTIONS": {"BACKEND": "x"}}, **SHARED},
+            {"default": {**LOCMEM, "KEY_FUNCTION": make_key}},
+            {"default": {**LOCMEM, "KEY_FUNCTION": f"{make_key.__module__}.make_key"}},
+            {"default": {"BACKEND": "tests.test_checks.OwnCache"}},
+            {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},
+        ]
+    ),
+    (
+        "E057",
+        {"CACHES": {"default": TENANT_CACHE}},
+        "around nothing",
+        {"CACHES": {"default": {**TENANT_CACHE, "OPTIONS": {"BACKEND": "x"}}}},
+    ),
+    (
+        "W058",
+        {"SESSION_COOKIE_DOMAIN": ".example.com", "TENANTRY": ours()},
+        "'.example.com'",
+        {"SESSION_COOKIE_DOMAIN": ".example.com", "TENANTRY": ours(SCOPES=[])},
+    ),
+    (
+        "E015",
+        {"TENANTRY": ours(TENANT_APPS=["django_cache", *ours()["TENANT_APPS"]])},
+        "'django_cache'",
+        {"TENANTRY": ours(SHARED_APPS=["django_cache", *ours()["SHARED_APPS"]])},
+    ),
+    *(
+        (
+            "E070",
+            {"TENANTRY": placed(SCHEMA, APPLICATION_NAME=name)},
+            "APPLICATION_NAME",
+            {"TENANTRY": placed(SCHEMA, APPLICATION_NAME="shop:{key}")},
+        )
+        for name in ("shop", 5, "a" * 24 + "{key}", "ü{key}", "\\{key}", "{key}{x}")
+    ),
+    (
+        "E069",
+        {"TEMPLATES": cached("django.template.loaders.cached.Loader", FILES)},
+        "shows the templates of one tenant to another",
+        {"TEMPLATES": cached("tenantry.scopes.templates.CachedLoader", FILES)},
+    ),
+    (
+        "W073",
+        {"TASKS": {"default": {"BACKEND": "tests.shop.queue.Queue"}}},
+        "tables of app 'shop'",
+        {"TASKS": {"default": {"BACKEND": "tests.scopes.queue.Queue"}}},
+    ),
+    (
+        "W074",
+        {"INSTALLED_APPS": [*base.INSTALLED_APPS[:9], "django_tasks"]},
+        "run with no tenant",
+        {"INSTALLED_APPS": [*base.INSTALLED_APPS[:9], "django_tasks", TASKS]},
+    ),
+    (
+        "W075",
+        {"CHANNEL_LAYERS": {"default": {"BACKEND": LAYER}}},
+        "No entry of CHANNEL_LAYERS",
+        {
+            "CHANNEL_LAYERS": {
+                "default": {"BACKEND": "tenantry.contrib.channels.TenantChannelLayer"},
+                "shared": {"BACKEND": LAYER},
+            }
+        },
+    ),
     (
         "E026",
         {"TENANTRY": ours(KINDS={"odd": {"TENANT_APPS": ["sessions"]}})},
@@ -487,6 +589,34 @@ MISTAKES = [
         },
         "admin.LogEntry.user",
         {},
+    ),
+    ("W060", {"MEDIA_ROOT": "/nowhere/media"}, "lie together", {"MEDIA_ROOT": ""}),
+    (
+        "W060",
+        stored(IN_MEMORY),
+        "InMemoryStorage",
+        {"TENANTRY": GEO_BY_TENANT, **stored(BACKEND=IN_MEMORY)},
+    ),
+    ("W060", {"TENANTRY": GEO_BY_TENANT}, "FileSystemStorage", {"TENANTRY": ours()}),
+    (
+        "E061",
+        stored(FOLDER="tenants"),
+        "STORAGES['default']: FOLDER",
+        stored(FOLDER="{key}", SHARED="_shared"),
+    ),
+    ("E061", stored(BACKEND="nowhere.Storage"), "'nowhere'", stored()),
+    ("E061", stored(FOLDERS="x"), "'FOLDERS'", stored()),
+    (
+        "W062",
+        stored(),
+        "geo.Country.flag",
+        {"TENANTRY": GEO_BY_TENANT, **stored()},
+    ),
+    (
+        "E063",
+        {"STATICFILES_FINDERS": FINDERS},
+        "STATIC_DIR'] is not set",
+        {"STATICFILES_FINDERS": FINDERS, "TENANTRY": ours(STATIC_DIR="/nowhere")},
     ),
 ]
 

@@ -17,6 +17,7 @@ from tenantry.catalog.models import (
     StoredTemplate,
     TenantRow,
     UsedKey,
+    UsedToken,
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
@@ -40,6 +41,7 @@ __all__ = [
     "TenantManager",
     "TenantRequest",
     "UsedKey",
+    "UsedToken",
 ]
 
 T = TypeVar("T", bound="AbstractTenant")
@@ -94,10 +96,11 @@ class AbstractTenant(TenantRow):
     class Meta(TenantRow.Meta):
         abstract = True
 
-    def drop(self, *, confirm: str) -> None:
+    def drop(self, *, confirm: str, keep_files: bool = False) -> None:
         """Remove the tenant and all its data, for good; the key is never used again.
 
-        *confirm* is the tenant's key. Raises `LifecycleError` where it is another,
+        *confirm* is the tenant's key; with *keep_files* the files that it saved stay
+        where they are. Raises `LifecycleError` where it is another,
         `LifecycleBusy` while another process is at work on the tenant, and
         `RuntimeError` inside `atomic`.
         """
@@ -108,7 +111,7 @@ class AbstractTenant(TenantRow):
                 f"drop was confirmed with {confirm!r}",
                 next_step=f"Pass confirm={self.key!r} to remove all its data.",
             )
-        lifecycle.drop(self)
+        lifecycle.drop(self, keep_files=keep_files)
 
     def set_settings(self, **values: Any) -> None:
         """Give the tenant values of its own for declared settings; None takes one away.
@@ -140,13 +143,14 @@ class AbstractTenant(TenantRow):
         self.settings = row.settings
         self.remember()
 
-    def url(self, path_or_name: str = "/", *args: Any, **kwargs: Any) -> str:
+    def url(self, target: Any = "/", *args: Any, **kwargs: Any) -> str:
         """Return an absolute URL of this tenant: of a path (`/x`), or of a URL name.
 
-        Works anywhere: in tasks, mails and the shell. Raises `NotSupported` where no
-        resolver gives the tenant an address, and `NoReverseMatch`.
+        Or of an object of the tenant's that has `get_absolute_url()`. Works anywhere:
+        in tasks, mails and the shell. Raises `NotSupported` where no resolver gives the
+        tenant an address, and `NoReverseMatch`.
         """
-        return absolute_url(Entry(self), path_or_name, *args, **kwargs)
+        return absolute_url(Entry(self), target, *args, **kwargs)
 
 
 class TenantRequest(HttpRequest):

@@ -1,17 +1,16 @@
-"""Two tenants, and what takes scopes away for the negative controls."""
+"""Tests of scopes have two tenants, as the conformance suite has."""
 
 import pytest
 
-from tests.world import two_tenants
-
-
-@pytest.fixture(scope="session")
-def _two(database):
-    with two_tenants() as made:
-        yield made
+from tests.conformance.conftest import (  # noqa: F401  (fixtures)
+    _database,
+    _nothing_left_active,
+    _pair,
+    world,
+)
 
 
 @pytest.fixture
-def pair(_two):
+def pair(_pair):  # noqa: F811  (the fixture)
     """Two tenants that the tests share; a test undoes what it does to them."""
-    return _two
+    return _pair

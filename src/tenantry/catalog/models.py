@@ -247,6 +247,19 @@ class UsedKey(models.Model):
         return self.key
 
 
+class UsedToken(models.Model):
+    """A token that may be used once, and was; kept until it is worthless anyway."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        app_label = "tenantry"
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
 class CatalogVersion(models.Model):
     """One row, raised by every change of the catalog, by which processes notice it."""
 

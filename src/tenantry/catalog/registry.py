@@ -10,6 +10,7 @@ memory nor pushes out known ones.
 from __future__ import annotations
 
 import copy
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -284,6 +285,18 @@ class Registry:
             if not raised:
                 CatalogVersion.objects.get_or_create(pk=1, defaults={"version": 1})
         self.clear()
+
+    @property
+    def generation(self) -> int:
+        """A number that is another one after each `clear`."""
+        return self._generation
+
+    def stop_looking(self) -> None:
+        """Ask no more whether the catalog changed, until `clear`.
+
+        For tests: nobody else writes it, and each counts its own queries.
+        """
+        self._next_look = math.inf
 
     def clear(self) -> None:
         """Forget all that this process knows; the next look-up asks the database."""

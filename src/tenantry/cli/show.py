@@ -12,6 +12,7 @@ from tenantry.conf import conf
 from tenantry.exceptions import NotSupported, TenantNotFound
 from tenantry.isolation import isolations
 from tenantry.routing.absolute import absolute_url
+from tenantry.scopes.storage.contents import tenant_storages, usage
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -24,6 +25,11 @@ from tenantry.cli.options import add_format
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's options."""
     parser.add_argument("key")
+    parser.add_argument(
+        "--files",
+        action="store_true",
+        help="count the files that it saved, and their bytes",
+    )
     add_format(parser)
 
 
@@ -33,11 +39,22 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     if tenant is None:
         raise TenantNotFound(options["key"])
     facts = facts_of(tenant)
+    if options["files"]:
+        facts |= files_of(tenant)
     if options["format"] == "json":
         command.stdout.write(json.dumps(facts, indent=2, default=str))
         return
     for name, value in facts.items():
         command.stdout.write(f"{name + ':':<14} {value}")
+
+
+def files_of(tenant: Any) -> dict[str, Any]:
+    """Return how many files the tenant has in each storage that knows it."""
+    found: dict[str, Any] = {}
+    for alias in tenant_storages():
+        used = usage(tenant, alias=alias)
+        found[f"files {alias}"], found[f"bytes {alias}"] = used.files, used.bytes
+    return found or {"files": "none: no storage in STORAGES knows the tenant"}
 
 
 def facts_of(tenant: Any) -> dict[str, Any]:
