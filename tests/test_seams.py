@@ -209,6 +209,7 @@ SUBSTITUTED = {
         (FieldFile, "_require_file", "self"),
         (FieldFile, "save", "self, name, content, save"),
         (FieldFile, "delete", "self, save"),
+    ],
     "tenants_go_with_their_test_database": [
         (
             BaseDatabaseCreation,

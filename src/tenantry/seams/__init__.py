@@ -23,9 +23,9 @@ from tenantry.seams import (
     signing,
     sites,
     tasks,
+    testing,
     values,
 )
-from tenantry.seams import migrations, objects, places, querysets, testing, values
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
