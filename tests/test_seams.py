@@ -8,7 +8,10 @@ import inspect
 
 import pytest
 from django.contrib.contenttypes import fields as generic
+from django.contrib.contenttypes.management.commands import remove_stale_contenttypes
 from django.contrib.contenttypes.models import ContentType
+from django.core.management.base import BaseCommand
+from django.core.management.commands import runserver
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
@@ -140,6 +143,15 @@ SUBSTITUTED = {
     ],
     "allowed_hosts_follow_the_catalog": [
         (http_request, "validate_host", "host, allowed_hosts"),
+    ],
+    "commands_say_how_they_are_run_for_a_tenant": [
+        (BaseCommand, "run_from_argv", "self, argv"),
+    ],
+    "stale_content_types_are_not_passed_over": [
+        (remove_stale_contenttypes.Command, "handle", "self, **options"),
+    ],
+    "the_development_server_lists_tenants": [
+        (runserver.Command, "on_bind", "self, server_port"),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),

@@ -37,14 +37,19 @@ def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
     """
     names = ", ".join(map(quote, (*path, "pg_temp")))
     sql = [f"SET LOCAL search_path TO {names};\n"]
+    settings = [("search_path", names)]
     # `SET LOCAL` warns in a pipeline, which PostgreSQL does not count as a transaction.
     calls = [f"pg_catalog.set_config('search_path', {literal(names)}, true)"]
     if rows_of is not None:
         value = literal(rows_of)
         sql.append(f"SET LOCAL tenantry.tenant TO {value};\n")
         calls.append(f"pg_catalog.set_config('tenantry.tenant', {value}, true)")
+        settings.append(("tenantry.tenant", rows_of))
     return Carried(
-        "".join(sql).encode(), len(sql), f"SELECT {', '.join(calls)}".encode()
+        "".join(sql).encode(),
+        len(sql),
+        f"SELECT {', '.join(calls)}".encode(),
+        tuple(settings),
     )
 
 

@@ -1,4 +1,4 @@
-"""The names of what can be under way on a tenant, as the journal holds them."""
+"""The names of what can be done to a tenant, as the journal and signals have them."""
 
 from __future__ import annotations
 
@@ -6,3 +6,5 @@ PROVISION = "provision"
 ADOPT = "adopt"
 DROP = "drop"
 TEMPLATE = "template"
+SUSPEND = "suspend"
+RESUME = "resume"

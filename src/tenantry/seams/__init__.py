@@ -11,13 +11,14 @@ from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
-from tenantry.seams import migrations, objects, places, querysets, values
+from tenantry.seams import commands, migrations, objects, places, querysets, values
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
     "INSTALLED",
     "SCOPE_OF",
     "SEAMS",
+    "commands",
     "install",
     "migrations",
     "objects",
