@@ -38,6 +38,10 @@ BULK_CREATE = (
     "self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, "
     "unique_fields"
 )
+COLLECT = (
+    "self, objs, source, nullable, collect_related, source_attr, reverse_dependency, "
+    "keep_parents, fail_on_restricted"
+)
 # What each seam substitutes: the owner, the name, and Django's own parameters.
 SUBSTITUTED = {
     "querysets_are_bound": [
@@ -100,6 +104,15 @@ SUBSTITUTED = {
     "deletions_stay_on_their_side": [
         (deletion, "get_candidate_relations_to_delete", "opts"),
         (generic.GenericRelation, "bulk_related_objects", "self, objs, using"),
+    ],
+    "shared_objects_are_deleted_with_all_tenants": [
+        (deletion.Collector, "can_fast_delete", "self, objs, from_field"),
+        (
+            deletion.Collector,
+            "collect",
+            COLLECT,
+        ),
+        (deletion.Collector, "delete", "self"),
     ],
     "objects_used_as_values_are_checked": [
         (related_lookups, "get_normalized_value", "value, lhs"),

@@ -11,7 +11,15 @@ from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
-from tenantry.seams import commands, migrations, objects, places, querysets, values
+from tenantry.seams import (
+    commands,
+    deletions,
+    migrations,
+    objects,
+    places,
+    querysets,
+    values,
+)
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
@@ -19,6 +27,7 @@ __all__ = [
     "SCOPE_OF",
     "SEAMS",
     "commands",
+    "deletions",
     "install",
     "migrations",
     "objects",
