@@ -7,6 +7,9 @@ A test here fails where Django changes what we substitute; the behaviour is test
 import inspect
 
 import pytest
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.management.commands import remove_stale_contenttypes
 from django.contrib.contenttypes.models import ContentType
@@ -156,6 +159,14 @@ SUBSTITUTED = {
     ],
     "allowed_hosts_follow_the_catalog": [
         (http_request, "validate_host", "host, allowed_hosts"),
+    ],
+    "the_admin_shows_what_is_there": [
+        (AdminSite, "_build_app_dict", "self, request, label"),
+        (AdminSite, "admin_view", "self, view, cacheable"),
+    ],
+    "the_admin_offers_what_is_there": [
+        (AutocompleteJsonView, "process_request", "self, request"),
+        (BaseModelAdmin, "formfield_for_dbfield", "self, db_field, request, **kwargs"),
     ],
     "commands_say_how_they_are_run_for_a_tenant": [
         (BaseCommand, "run_from_argv", "self, argv"),

@@ -12,6 +12,7 @@ from django.db import connections
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.seams import (
+    admin,
     commands,
     deletions,
     migrations,
@@ -26,6 +27,7 @@ __all__ = [
     "INSTALLED",
     "SCOPE_OF",
     "SEAMS",
+    "admin",
     "commands",
     "deletions",
     "install",
