@@ -3,12 +3,16 @@
 import pytest
 
 from tests.lifecycle import acts
-from tests.projects import TRANSACTIONAL, Project
+from tests.projects import PROVE, TRANSACTIONAL, Project
 
 KEYS = ("acme", "globex")
 
 
-@pytest.fixture(scope="module", params=TRANSACTIONAL)
+# What is shown goes by where apps are, acts go by where tenants live.
+FILES, SCHEMAS = (TRANSACTIONAL,) * 2 if PROVE else ([each] for each in TRANSACTIONAL)
+
+
+@pytest.fixture(scope="module")
 def project(request, tmp_path_factory):
     made = Project(request.param, tmp_path_factory.mktemp("admin") / "p")
     made.settings["TENANTRY"]["SHARED_APPS"].append("admin")

@@ -2,11 +2,14 @@
 
 import pytest
 
-from tests.admin.conftest import client_of
+from tests.admin.conftest import FILES, client_of
 
 PK = 7
 BY = "the tenant that is active, and the seams of the admin"
-pytestmark = pytest.mark.service("Admin", "tenants'", by=BY)
+pytestmark = [
+    pytest.mark.service("Admin", "tenants'", by=BY),
+    pytest.mark.parametrize("project", FILES, indirect=True),
+]
 
 
 def rows_in(key):

@@ -4,13 +4,15 @@ import re
 
 import pytest
 
-from tests.admin.conftest import KEYS, client_of
+from tests.admin.conftest import KEYS, SCHEMAS, client_of
 from tests.lifecycle import acts
 
 LIST = "/admin/customers/tenant/"
-pytestmark = pytest.mark.service(
-    "Admin", "the shared site's", by="acts on tenants, outside of any transaction"
-)
+BY = "acts on tenants, outside of any transaction"
+pytestmark = [
+    pytest.mark.service("Admin", "the shared site's", by=BY),
+    pytest.mark.parametrize("project", SCHEMAS, indirect=True),
+]
 
 
 def form(key, *hosts, **fields):
@@ -225,8 +227,9 @@ def dies(step):
 @pytest.mark.parametrize("atomic", [False, True])
 def test_requests_that_are_transactions_are_no_hindrance(project, atomic):
     database = project.settings["DATABASES"]
-    default = {**project.database(), "ATOMIC_REQUESTS": atomic}
-    project.change(DATABASES={"default": default})
+    project.change(
+        DATABASES={"default": {**database["default"], "ATOMIC_REQUESTS": atomic}}
+    )
     try:
         key = f"atomic{int(atomic)}"
         assert project.call(send, f"{LIST}add/", form(key))[1] == [

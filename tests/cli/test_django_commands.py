@@ -15,6 +15,10 @@ pytestmark = pytest.mark.service(
 )
 
 
+# What is refused before a tenant is asked for is so wherever tenants live.
+on_files = pytest.mark.parametrize("fleet", [SQLITE], indirect=True)
+
+
 def run(project, *argv, only="acme", say=""):
     return project.manage("tenants", "run", "--only", only, "--", *argv, say=say)
 
@@ -93,6 +97,7 @@ def clear_sessions():
         return type(error).__name__
 
 
+@on_files
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -123,6 +128,7 @@ def test_rows_of_tenants_are_not_left_out_silently(fleet, tmp_path):
 # For a tenant.
 
 
+@on_files
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -135,6 +141,7 @@ def test_what_is_not_for_one_tenant_is_refused(fleet, argv, said):
     refused(run(fleet, *argv), said, f"Use: manage.py {argv[0]}")
 
 
+@on_files
 @pytest.mark.parametrize(
     "argv",
     [
@@ -316,9 +323,8 @@ def test_the_databases_own_shell_is_where_the_tenant_lives(place):
     assert "Ann of" not in ended.out
 
 
+@pytest.mark.parametrize("place", ISOLATIONS[1:3], indirect=True)
 def test_control_that_psql_would_see_nothing_by_itself(place):
-    if place.isolation not in ("schema", "row"):
-        pytest.skip("a database of its own needs no setting")
     ended = place.call(shell_without_settings, "acme")
     assert "Ann of" not in ended
 
@@ -338,7 +344,11 @@ def shell_without_settings(key):
             settings, ["-c", "SELECT name FROM shop_author"]
         )
         done = subprocess.run(
-            args, env={**os.environ, **env}, capture_output=True, text=True, check=False
+            args,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return done.stdout
 

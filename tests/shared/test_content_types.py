@@ -3,7 +3,7 @@
 import pytest
 
 from tests.lifecycle import acts
-from tests.projects import ISOLATIONS, Project
+from tests.projects import ISOLATIONS, PROVE, Project
 
 KEYS = ("acme", "globex")
 OF_DJANGO = {"admin", "auth", "contenttypes", "sessions"}
@@ -15,11 +15,10 @@ LAYOUTS = {
 }
 SQLITE, SCHEMA, ROW = ISOLATIONS[:3]
 # Shared content types in another database cannot be referred to by notes: E030.
-CASES = [
+CASES = PROVE * [("tenants", ROW), ("shared", ROW), ("both", SCHEMA)] + [
     ("tenants", SQLITE),
     ("tenants", SCHEMA),
     ("shared", SCHEMA),
-    ("shared", ROW),
     ("both", SQLITE),
 ]
 BY = "where `auth` and `contenttypes` are"

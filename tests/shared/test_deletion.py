@@ -9,7 +9,7 @@ import json
 import pytest
 
 from tests.lifecycle import acts
-from tests.projects import ISOLATIONS, SQLITE, Project
+from tests.projects import ISOLATIONS, PROVE, SQLITE, Project
 from tests.settings import base
 
 KEYS = ("acme", "globex", "idle")
@@ -115,12 +115,8 @@ def attempt(*names, active=None, bulk=False):
 # Which tenant is active, and whether it is a QuerySet that is deleted.
 ways = pytest.mark.parametrize(
     "way",
-    [
-        {},
-        {"bulk": True},
-        {"active": "acme"},
-        {"active": "idle", "bulk": True},
-    ],
+    [{}, {"active": "acme", "bulk": True}]
+    + PROVE * [{"bulk": True}, {"active": "idle"}, {"active": "idle", "bulk": True}],
     ids=str,
 )
 
