@@ -19,7 +19,7 @@ REQUESTS = 50
 def measure(report, server, *, quick):
     report.heading("Services that know their tenant")
     keys = [f"t{n:04}" for n in range(1, 21)]
-    hosts = [f"{key}.localhost" for key in keys]
+    hosts = hosts_of(keys)
     server.create(DATABASE)
     with Worker(KNOW, server) as worker:
         worker.ask("prepare", keys=keys)
@@ -29,32 +29,36 @@ def measure(report, server, *, quick):
         with contextlib.ExitStack() as stack:
             seed = str(generation + 1)
             know, none = (
-                start(stack, each, server, hosts, keys, PYTHONHASHSEED=seed)
+                start(stack, each, server, keys=keys, PYTHONHASHSEED=seed)
                 for each in (KNOW, NONE)
             )
             for view in VIEWS:
                 differences[view] += paired(
-                    know, none, view, hosts, pairs=15 if quick else 40
+                    know, none, view=view, hosts=hosts, pairs=15 if quick else 40
                 )
             activations += know.ask("activate", keys=keys, rounds=20)
     server.drop(DATABASE)
     show(report, differences, activations)
 
 
-def start(stack, contender, server, hosts, keys, **environment):
+def hosts_of(keys):
+    return [f"{key}.localhost" for key in keys]
+
+
+def start(stack, contender, server, *, keys, **environment):
     """Start a process and prove that it answers each host with its own rows."""
     worker = stack.enter_context(Worker(contender, server, **environment))
     for view in VIEWS:
         if view == "services" and contender is NONE:
             continue  # its cache is everybody's: that is what the scopes are for
-        owners = worker.ask("verify", view=view, hosts=hosts)
+        owners = worker.ask("verify", view=view, hosts=hosts_of(keys))
         if owners != [[key] for key in keys]:
             raise BrokenRunError(f"{contender.name} mixes tenants: {owners}")
     worker.ask("pin")
     return worker
 
 
-def paired(know, none, view, hosts, *, pairs):
+def paired(know, none, *, view, hosts, pairs):
     """Return how many microseconds of CPU more a request takes, pair by pair."""
     found = []
     for number in range(pairs):
