@@ -452,6 +452,7 @@ MISTAKES = [
             ("CSRF_TRUSTED_ORIGINS", "CSRF_TRUST_OWN_DOMAINS"),
             ("TENANTRY", "what a tenant is"),
             ("EMAIL_HOST", "would be sent to a tenant's server"),
+            ("EMAIL_USE_TLS", "without EMAIL_HOST"),
         ]
     ),
     (

@@ -50,8 +50,11 @@ REASONS = {
 }
 KEPT = "Django reads it when it starts, or keeps what it read first"
 
-# The user and password of the project are not for a server that a tenant names.
-LED_BY = {"EMAIL_HOST_USER": "EMAIL_HOST", "EMAIL_HOST_PASSWORD": "EMAIL_HOST"}
+# The project's user and password are not for a server that a tenant names, and they are
+# not sent in the clear to the project's because a tenant says so.
+SERVER = "EMAIL_HOST"
+LOGIN = ("EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
+ENCRYPTION = ("EMAIL_USE_TLS", "EMAIL_USE_SSL")
 
 KEYS = ("TYPE", "DEFAULT", "SECRET", "VALIDATORS", "HELP")
 TYPES = (bool, int, float, str, list, tuple, dict)
@@ -199,13 +202,21 @@ def _mistakes_of_type(
 
 def _left_behind(declared: dict[str, Any]) -> Iterator[Mistake]:
     """Find what the project would hand over to a server that a tenant names."""
-    for name, leader in LED_BY.items():
-        if leader in declared and name not in declared:
+    for name in LOGIN:
+        if SERVER in declared and name not in declared:
             yield Mistake(
                 "E065",
-                f"TENANTRY['SETTINGS'] has {leader} without {name}: the project's "
+                f"TENANTRY['SETTINGS'] has {SERVER} without {name}: the project's "
                 f"{name} would be sent to a tenant's server.",
                 f"Add {name!r}.",
+            )
+    for name in ENCRYPTION:
+        if name in declared and SERVER not in declared:
+            yield Mistake(
+                "E065",
+                f"TENANTRY['SETTINGS'] has {name} without {SERVER}: a tenant has a say "
+                "in how its own server is spoken to, and in no other's.",
+                f"Add {SERVER!r}, or remove {name!r}.",
             )
 
 

@@ -337,6 +337,18 @@ def test_the_projects_password_is_not_for_a_server_that_a_tenant_names(pair):
             assert settings.EMAIL_HOST_PASSWORD == "ours"
 
 
+def test_a_tenant_does_not_let_the_projects_password_go_in_the_clear(pair):
+    a, _ = pair
+    own = {**DECLARED, "EMAIL_USE_TLS": {}, "EMAIL_USE_SSL": {}}
+    with declaring(SETTINGS=own), override_settings(EMAIL_USE_TLS=True):
+        a.set_settings(EMAIL_USE_TLS=False)
+        with override_tenant(a):
+            assert settings.EMAIL_USE_TLS is True
+        a.set_settings(EMAIL_HOST="smtp.a.example")
+        with override_tenant(a):
+            assert settings.EMAIL_USE_TLS is False
+
+
 # --- Django's own ways with its settings
 
 

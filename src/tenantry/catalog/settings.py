@@ -9,12 +9,18 @@ from django.core.exceptions import ValidationError
 
 from tenantry.catalog.secrets import MASK, is_sealed, seal, unseal
 from tenantry.conf import conf
-from tenantry.declared_settings import MISSING, DeclaredSetting
+from tenantry.declared_settings import (
+    ENCRYPTION,
+    LOGIN,
+    MISSING,
+    SERVER,
+    DeclaredSetting,
+)
 from tenantry.exceptions import UnusableSetting
 
 
 class OwnSettings(dict[str, Any]):
-    """A tenant's own values by name; MISSING where it has none.
+    """A tenant's own values by name; MISSING where the project's is in force.
 
     Each is made from what is stored when it is first read, and is then as cheap to read
     as a dictionary. Raises `UnusableSetting` for one that cannot be.
@@ -31,8 +37,12 @@ class OwnSettings(dict[str, Any]):
 
     def _read(self, name: str) -> Any:
         declared = conf.declared_settings.get(name)
-        if declared is None or name not in self.stored:
+        if declared is None:
             return MISSING
+        if name in ENCRYPTION and self[SERVER] is MISSING:
+            return MISSING
+        if name not in self.stored:
+            return "" if name in LOGIN and self[SERVER] is not MISSING else MISSING
         value = self.stored[name]
         if declared.is_secret:
             value = unseal(self.key, name, value)

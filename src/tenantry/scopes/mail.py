@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import ACTIVE
-from tenantry.declared_settings import LED_BY, MISSING
+from tenantry.declared_settings import MISSING
 
 __all__ = ["TenantEmailBackend"]
 
@@ -58,7 +58,7 @@ class TenantEmailBackend(BaseEmailBackend):
 
     def make(self) -> Any:
         """Return a new connection of the active tenant's."""
-        options = {**self._options, **own_options(self._options, self._alias)}
+        options = {**self._options, **own_options(self._alias)}
         if self.fail_silently:
             options["fail_silently"] = True
         if HAS_ALIASES:
@@ -86,10 +86,9 @@ def _label() -> str | None:
     return None if tenant is None else tenant.label
 
 
-def own_options(given: dict[str, Any], alias: str | None) -> dict[str, Any]:
+def own_options(alias: str | None) -> dict[str, Any]:
     """Return what the active tenant has of its own, as options of a mailer.
 
-    Where it names a server, the mailer's user and password are not for that one.
     Without a mailer (MAILERS), the backend reads the settings itself.
     """
     tenant = ACTIVE.get()
@@ -97,12 +96,4 @@ def own_options(given: dict[str, Any], alias: str | None) -> dict[str, Any]:
         return {}
     own = registry.remembered(tenant.key).settings
     found = {option: own[name] for name, option in OPTIONS.items()}
-    if found["host"] is not MISSING:
-        for name in LED_BY:
-            if found[OPTIONS[name]] is MISSING:
-                found[OPTIONS[name]] = ""
-    return {
-        name: value
-        for name, value in found.items()
-        if value is not MISSING and (value != "" or name in given)
-    }
+    return {name: value for name, value in found.items() if value is not MISSING}

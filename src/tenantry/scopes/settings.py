@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import ACTIVE
-from tenantry.declared_settings import ACTIVATED, LED_BY, MISSING
+from tenantry.declared_settings import ACTIVATED, MISSING
 from tenantry.exceptions import UnusableSetting
 
 if TYPE_CHECKING:
@@ -23,12 +23,11 @@ class TenantSetting:
     `LazySettings` keeps, so that names that are not declared cost nothing.
     """
 
-    __slots__ = ("_leader", "_name", "default")
+    __slots__ = ("_name", "default")
 
     def __init__(self, name: str, default: Any) -> None:
         self._name = name
         self.default = default
-        self._leader = LED_BY.get(name)
 
     def __get__(self, holder: Any, owner: type[Any] | None = None) -> Any:
         if holder is None:
@@ -49,12 +48,9 @@ class TenantSetting:
     def _own(self, tenant: TenantRef) -> Any:
         try:
             own = registry.remembered(tenant.key).settings
-            value = own[self._name]
-            if value is MISSING and self._leader and own[self._leader] is not MISSING:
-                return ""  # the project's is not for a server that the tenant named
+            return own[self._name]
         except AttributeError as error:  # it would mean: the project's value
             raise UnusableSetting(tenant.key, self._name, str(error)) from error
-        return value
 
     def __set__(self, holder: Any, value: Any) -> NoReturn:
         # Never called: `LazySettings` sets its names on what it wraps.
