@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.catalog.models import LifecycleRecord
 from tenantry.catalog.registry import Entry, registry
+from tenantry.catalog.settings import masked
 from tenantry.conf import conf
 from tenantry.exceptions import NotSupported, TenantNotFound
 from tenantry.isolation import isolations
@@ -63,6 +64,7 @@ def facts_of(tenant: Any) -> dict[str, Any]:
         field.name: getattr(tenant, field.attname)
         for field in tenant._meta.concrete_fields
     }
+    facts["settings"] = masked(tenant.settings)
     if registry.domain_model is not None:
         domains = registry.domain_model.objects.filter(tenant=tenant)
         facts["domains"] = ", ".join(

@@ -11,19 +11,46 @@ from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
-from tenantry.seams import files, migrations, objects, places, querysets, values
+from tenantry.seams import (
+    admin,
+    cache,
+    commands,
+    deletions,
+    files,
+    migrations,
+    objects,
+    places,
+    querysets,
+    sessions,
+    settings,
+    signing,
+    sites,
+    tasks,
+    testing,
+    values,
+)
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
     "INSTALLED",
     "SCOPE_OF",
     "SEAMS",
+    "admin",
+    "cache",
+    "commands",
+    "deletions",
     "files",
     "install",
     "migrations",
     "objects",
     "places",
     "querysets",
+    "sessions",
+    "settings",
+    "signing",
+    "sites",
+    "tasks",
+    "testing",
     "values",
 ]
 

@@ -35,12 +35,12 @@ def tenant_storages() -> dict[str, TenantStorage]:
     found = {
         alias: storages[alias]
         for alias, given in conf.storages.items()
-        if knows_tenant(given["BACKEND"])
+        if storage_knows_tenant(given["BACKEND"])
     }
     return cast("dict[str, TenantStorage]", found)
 
 
-def knows_tenant(backend: str) -> bool:
+def storage_knows_tenant(backend: str) -> bool:
     """Whether the class of that name is a `TenantStorage`."""
     made = import_string(backend)
     return isinstance(made, type) and issubclass(made, TenantStorage)
