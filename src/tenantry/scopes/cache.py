@@ -232,7 +232,7 @@ def backend_in(params: dict[str, Any]) -> type[BaseCache]:
     return found
 
 
-def knows_tenant(settings: dict[str, Any]) -> bool:
+def cache_knows_tenant(settings: dict[str, Any]) -> bool:
     """Whether an entry of `CACHES` keeps tenants apart.
 
     Backends and key functions of the project's own say so by `knows_tenant = True`.

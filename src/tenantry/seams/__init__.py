@@ -12,12 +12,21 @@ from django.db import connections
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.seams import (
+    admin,
     cache,
+    commands,
+    deletions,
+    files,
     migrations,
     objects,
     places,
     querysets,
     sessions,
+    settings,
+    signing,
+    sites,
+    tasks,
+    testing,
     values,
 )
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
@@ -26,13 +35,22 @@ __all__ = [
     "INSTALLED",
     "SCOPE_OF",
     "SEAMS",
+    "admin",
     "cache",
+    "commands",
+    "deletions",
+    "files",
     "install",
     "migrations",
     "objects",
     "places",
     "querysets",
     "sessions",
+    "settings",
+    "signing",
+    "sites",
+    "tasks",
+    "testing",
     "values",
 ]
 
