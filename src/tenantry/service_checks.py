@@ -37,6 +37,7 @@ def of_services() -> Iterator[Problem]:
     yield from _caches()
     yield from _sessions()
     yield from _templates()
+    yield from _sites()
     yield from _files()
     yield from _tenant_finder()
     yield from _queues()
@@ -290,4 +291,15 @@ def _channel_layers() -> Iterator[Problem]:
             "No entry of CHANNEL_LAYERS knows the tenant: a group of one name is the "
             "same in all of them.",
             "Put 'tenantry.contrib.channels.TenantChannelLayer' around the layer.",
+        )
+
+
+def _sites() -> Iterator[Problem]:
+    """Find sites in tenants' tables, of which Django keeps one for all of them."""
+    if conf.in_tenants("sites") and not conf.has_scope("sites"):
+        yield Problem(
+            "W071",
+            "'sites' is in TENANT_APPS, and TENANTRY['SCOPES'] has no 'sites': Django "
+            "keeps a Site by SITE_ID alone, and shows one tenant's to another.",
+            "Add 'sites' to SCOPES, or leave SCOPES out.",
         )
