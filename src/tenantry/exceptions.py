@@ -11,6 +11,7 @@ TenantryError
 ├── TooManyConnections       the limit on open tenant databases is reached
 ├── NotSupported             this isolation or engine cannot do that
 ├── InvalidIdentifier        a name that the engine would not take as it is
+├── UnusableSetting          a tenant's own value of a setting cannot be used
 └── LifecycleError           a step of provisioning, adopting or dropping failed
     ├── KeyTaken             the key is in use, or was used by a dropped tenant
     ├── LocationTaken        something else is where the tenant would live
@@ -148,6 +149,19 @@ class InvalidIdentifier(TenantryError):
         self.name = name
         self.reason = reason
         super().__init__(f"{name!r} cannot be used: {reason}.")
+
+
+class UnusableSetting(TenantryError):
+    """A tenant's own value of a setting, as it is stored, cannot be used."""
+
+    def __init__(self, key: str, name: str, reason: str) -> None:
+        self.key = key
+        self.name = name
+        self.reason = reason
+        super().__init__(
+            f"{name} of tenant {key!r} cannot be used: {reason}. Set it anew: "
+            f"`manage.py tenants set {key} {name}=...`."
+        )
 
 
 class LifecycleError(TenantryError):

@@ -5,4 +5,5 @@ from __future__ import annotations
 PROVISION = "provision"
 ADOPT = "adopt"
 DROP = "drop"
+DROP_KEEPING = "drop, keep files"
 TEMPLATE = "template"

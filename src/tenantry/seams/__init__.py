@@ -11,19 +11,40 @@ from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
-from tenantry.seams import migrations, objects, places, querysets, tasks, values
+from tenantry.seams import (
+    cache,
+    files,
+    migrations,
+    objects,
+    places,
+    querysets,
+    sessions,
+    settings,
+    signing,
+    sites,
+    tasks,
+    testing,
+    values,
+)
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
     "INSTALLED",
     "SCOPE_OF",
     "SEAMS",
+    "cache",
+    "files",
     "install",
     "migrations",
     "objects",
     "places",
     "querysets",
+    "sessions",
+    "settings",
+    "signing",
+    "sites",
     "tasks",
+    "testing",
     "values",
 ]
 

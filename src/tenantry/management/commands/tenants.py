@@ -17,6 +17,7 @@ VERBS = (
     "list",
     "create",
     "show",
+    "set",
     "explain",
     "migrate",
     "run",
