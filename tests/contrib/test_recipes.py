@@ -1,6 +1,8 @@
 """The recipes of docs/how-to/background-tasks.md, word for word, with each library."""
 
 import secrets
+import sys
+from unittest import mock
 
 import pytest
 from django.db import connections
@@ -33,6 +35,28 @@ def closing(middleware):
             connections.close_all()
 
     return Closing
+
+
+FILES = [
+    block
+    for page in (PAGE, DOCS / "how-to" / "channels.md")
+    for block in blocks(page)
+    if block.is_python and block.file
+]
+
+
+@pytest.mark.parametrize("block", FILES, ids=str)
+def test_the_files_of_these_pages_can_be_imported(block, monkeypatch):
+    if "django.tasks" in block.text:
+        pytest.importorskip("django.tasks")
+    from tests.shop import models
+
+    stub = {"websocket_urlpatterns": [], "workers": {}}
+    for name, module in (("shop.models", models), ("shop.routing", mock.Mock(**stub))):
+        monkeypatch.setitem(sys.modules, name, module)
+    namespace = {"__name__": __name__}
+    exec(compile(block.text, str(block), "exec"), namespace)  # noqa: S102
+    assert {"application", "app", "count_books"} & namespace.keys()
 
 
 def look(*args):

@@ -39,13 +39,16 @@ def active_key() -> str | None:
 
 
 def _entry(key: str) -> Entry | None:
-    """Return what the catalog says of the tenant.
+    """Return what the catalog says of the tenant; from memory, if it cannot be asked.
 
     Imported when used: queues are set up before Django's apps are ready.
     """
     from tenantry.catalog.registry import registry  # noqa: PLC0415  (has models)
 
-    return registry.by_key(key)
+    try:
+        return registry.remembered(key)
+    except TenantNotFound:
+        return None
 
 
 def available(key: str | None) -> TenantRef | None:
@@ -70,18 +73,27 @@ def available(key: str | None) -> TenantRef | None:
 def task_of(key: str | None) -> Iterator[TenantRef | None]:
     """Do a piece of background work: with the tenant of this key active, or none.
 
-    Whatever the worker did before is of no matter, and nothing of it remains after.
-    Raises as `available` does.
+    Its own time zone and language are in force. Whatever the worker did before is of
+    no matter, and nothing of it remains after. Raises as `available` does.
     """
-    with override_tenant(available(key)) as tenant:
+    with override_tenant(available(key)) as tenant, _localized(tenant):
         yield tenant
 
 
 @asynccontextmanager
 async def atask_of(key: str | None) -> AsyncIterator[TenantRef | None]:
     """See `task_of`."""
-    with override_tenant(await sync_to_async(available)(key)) as tenant:
+    tenant = await sync_to_async(available)(key)
+    with override_tenant(tenant), _localized(tenant):
         yield tenant
+
+
+def _localized(tenant: TenantRef | None) -> AbstractContextManager[Any]:
+    if tenant is None:
+        return nullcontext()
+    from tenantry.scopes.localization import localized  # noqa: PLC0415  (has models)
+
+    return localized(tenant)
 
 
 def carry(kwargs: dict[str, Any]) -> dict[str, Any]:
