@@ -543,6 +543,16 @@ MISTAKES = [
         },
     ),
     (
+        "W079",
+        {"TENANTRY": ours(SHARED_URLCONF="tests.urls")},
+        "serves an admin, and admin is not in",
+        {
+            "TENANTRY": ours(
+                SHARED_URLCONF="tests.urls", SHARED_APPS=[*ONE_APP, "admin"]
+            )
+        },
+    ),
+    (
         "E026",
         {"TENANTRY": ours(KINDS={"odd": {"TENANT_APPS": ["sessions"]}})},
         "of kind 'odd'",

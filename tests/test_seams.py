@@ -9,12 +9,18 @@ from importlib.util import find_spec
 
 import pytest
 from django.conf import LazySettings, settings
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes import fields as generic
+from django.contrib.contenttypes.management.commands import remove_stale_contenttypes
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends import signed_cookies
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.cache import CacheHandler
+from django.core.management.base import BaseCommand
+from django.core.management.commands import runserver
 from django.core.signing import Signer
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -63,6 +69,10 @@ if find_spec("django.tasks"):
     ]
 else:  # Django 5.2: tests/contrib/test_django_tasks.py
     TASKS = []
+COLLECT = (
+    "self, objs, source, nullable, collect_related, source_attr, reverse_dependency, "
+    "keep_parents, fail_on_restricted"
+)
 # What each seam substitutes: the owner, the name, and Django's own parameters.
 SUBSTITUTED = {
     "querysets_are_bound": [
@@ -128,6 +138,15 @@ SUBSTITUTED = {
     "deletions_stay_on_their_side": [
         (deletion, "get_candidate_relations_to_delete", "opts"),
         (generic.GenericRelation, "bulk_related_objects", "self, objs, using"),
+    ],
+    "shared_objects_are_deleted_with_all_tenants": [
+        (deletion.Collector, "can_fast_delete", "self, objs, from_field"),
+        (
+            deletion.Collector,
+            "collect",
+            COLLECT,
+        ),
+        (deletion.Collector, "delete", "self"),
     ],
     "objects_used_as_values_are_checked": [
         (related_lookups, "get_normalized_value", "value, lhs"),
@@ -223,6 +242,23 @@ SUBSTITUTED = {
             "clone_test_db",
             "self, suffix, verbosity, autoclobber, keepdb",
         ),
+    ],
+    "the_admin_shows_what_is_there": [
+        (AdminSite, "_build_app_dict", "self, request, label"),
+        (AdminSite, "admin_view", "self, view, cacheable"),
+    ],
+    "the_admin_offers_what_is_there": [
+        (AutocompleteJsonView, "process_request", "self, request"),
+        (BaseModelAdmin, "formfield_for_dbfield", "self, db_field, request, **kwargs"),
+    ],
+    "commands_say_how_they_are_run_for_a_tenant": [
+        (BaseCommand, "run_from_argv", "self, argv"),
+    ],
+    "stale_content_types_are_not_passed_over": [
+        (remove_stale_contenttypes.Command, "handle", "self, **options"),
+    ],
+    "the_development_server_lists_tenants": [
+        (runserver.Command, "on_bind", "self, server_port"),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),

@@ -9,6 +9,7 @@ TenantryError
 ├── ActivationRefused        the active tenant cannot be changed just now
 ├── LocationMissing          the tenant's schema, database or file is not there
 ├── TooManyConnections       the limit on open tenant databases is reached
+├── UsedByTenants            tenants' rows keep a shared object from being deleted
 ├── NotSupported             this isolation or engine cannot do that
 ├── InvalidIdentifier        a name that the engine would not take as it is
 ├── UnusableSetting          a tenant's own value of a setting cannot be used
@@ -19,6 +20,15 @@ TenantryError
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import ProtectedError, RestrictedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_SHOWN = 20
 
 
 def _restored(
@@ -136,6 +146,25 @@ class TooManyConnections(TenantryError):
             f"transaction. Raise OPTIONS['MAX_OPEN'] of the placement, or set "
             f"OPTIONS['ON_LIMIT'] to 'exceed'."
         )
+
+
+class UsedByTenants(TenantryError, ProtectedError, RestrictedError):
+    """A shared object cannot be deleted, as rows of tenants refer to it.
+
+    `uses` are `RowsInTenant`: how many, of which model, in which tenant.
+    """
+
+    def __init__(self, what: str, uses: Iterable[Any], *, reason: str) -> None:
+        self.what = what
+        self.uses = tuple(uses)
+        self.protected_objects = set(self.uses)
+        self.restricted_objects = set(self.uses)
+        shown = [f"{use.label}: {use}" for use in self.uses[:MOST_SHOWN]]
+        more = len(self.uses) - len(shown)
+        if more:
+            shown.append(f"and {more} more")
+        text = f"{what} cannot be deleted: {reason} ({'; '.join(shown)})."
+        Exception.__init__(self, text)
 
 
 class NotSupported(TenantryError):

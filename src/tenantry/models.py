@@ -26,6 +26,7 @@ from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
 from tenantry.lifecycle import provision as lifecycle
+from tenantry.lifecycle import state as service
 from tenantry.routing.absolute import absolute_url
 
 if TYPE_CHECKING:
@@ -143,6 +144,21 @@ class AbstractTenant(TenantRow):
         self.settings = row.settings
         self.remember()
 
+    def suspend(self) -> None:
+        """Answer its requests with 403 from now on; its data stays as it is.
+
+        Other processes notice within `CATALOG_REFRESH_SECONDS`. Raises `LifecycleError`
+        for a tenant that is being provisioned or dropped.
+        """
+        service.suspend(self)
+
+    def resume(self) -> None:
+        """Serve it again, after it was suspended or in maintenance.
+
+        Raises `LifecycleError` for a tenant that is being provisioned or dropped.
+        """
+        service.resume(self)
+
     def url(self, target: Any = "/", *args: Any, **kwargs: Any) -> str:
         """Return an absolute URL of this tenant: of a path (`/x`), or of a URL name.
 
@@ -185,9 +201,7 @@ class AbstractDomain(DomainRow):
         self.full_clean(
             exclude=["tenant"], validate_unique=False, validate_constraints=False
         )
-        if not self.path and self.host in conf.shared_host_names:
-            msg = f"{self.host!r} is a host of the shared site; a tenant would hide it."
-            raise ValidationError({"host": msg})
+        self.refuse_shared_host()
         siblings = type(self)._base_manager.filter(tenant_id=self.tenant_id)
         siblings = siblings.exclude(pk=self.pk)
         if not self.is_primary and not siblings.filter(is_primary=True).exists():
@@ -195,6 +209,17 @@ class AbstractDomain(DomainRow):
         if self.is_primary:
             siblings.filter(is_primary=True).update(is_primary=False)
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Refuse a host of the shared site, in forms as well."""
+        super().clean()
+        self.refuse_shared_host()
+
+    def refuse_shared_host(self) -> None:
+        """Raise `ValidationError` where the domain would hide the shared site."""
+        if not self.path and self.host in conf.shared_host_names:
+            msg = f"{self.host!r} is a host of the shared site; a tenant would hide it."
+            raise ValidationError({"host": msg})
 
 
 def refuse_plain_delete(instance: Any, **_: object) -> None:

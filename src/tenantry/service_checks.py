@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import default_storage, storages
 from django.db.models import FileField
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from tenantry.conf import SCOPES, Problem, conf
@@ -42,6 +44,7 @@ def of_services() -> Iterator[Problem]:
     yield from _queues()
     yield from _django_tasks()
     yield from _channel_layers()
+    yield from _shared_admin()
 
 
 def _scopes() -> Iterator[Problem]:
@@ -290,4 +293,25 @@ def _channel_layers() -> Iterator[Problem]:
             "No entry of CHANNEL_LAYERS knows the tenant: a group of one name is the "
             "same in all of them.",
             "Put 'tenantry.contrib.channels.TenantChannelLayer' around the layer.",
+        )
+
+
+def _shared_admin() -> Iterator[Problem]:
+    """Find an admin on the shared site that has no tables there."""
+    if not conf.shared_urlconf or not apps.is_installed("django.contrib.admin"):
+        return
+    with suppress(ImportError, ImproperlyConfigured):  # told by others
+        if "admin" in get_resolver(conf.shared_urlconf).app_dict:
+            yield from _tables_of_admin()
+
+
+def _tables_of_admin() -> Iterator[Problem]:
+    needed = {"admin", "contenttypes", conf.auth_user_model.partition(".")[0]}
+    missing = sorted(label for label in needed if not conf.in_shared(label))
+    if missing:
+        yield Problem(
+            "W079",
+            f"The shared site ({conf.shared_urlconf}) serves an admin, and "
+            f"{', '.join(missing)} is not in TENANTRY['SHARED_APPS'].",
+            "Add it there, or take the admin out of that URLconf.",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 
 from tenantry.cli import output
-from tenantry.cli.options import add_format, add_selection, selection
+from tenantry.cli.options import add_format, add_keys, chosen
 from tenantry.fleet.runner import run
 from tenantry.lifecycle.provision import drop
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's options."""
-    parser.add_argument("keys", nargs="*", metavar="KEY")
-    add_selection(parser)
+    add_keys(parser)
     add_format(parser)
     parser.add_argument("--no-input", action="store_false", dest="interactive")
     parser.add_argument(
@@ -35,12 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Drop the chosen tenants, of any state; never all of them by default."""
-    options["only"] = [*options["only"], *options["keys"]]
-    chosen = [options[name] for name in ("only", "where", "state", "placement", "kind")]
-    if not any(chosen):
-        msg = "Name the tenants to drop: there is no default. To drop one: drop KEY"
-        raise CommandError(msg)
-    tenants = selection(options, state="any").tenants()
+    tenants = chosen(options, "drop")
     if not tenants:
         command.stdout.write("No tenant is chosen.")
         return
@@ -60,9 +54,8 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         command.stdout, len(tenants), what="drop", form=form
     ) as progress:
         steps = run([tenant.ref for tenant in tenants], action, watch=progress)
-    output.finish(
-        command.stdout, steps, form=form, verb="drop", again="drop --only {only}"
-    )
+    again = "tenants drop --only {only}"
+    output.finish(command.stdout, steps, form=form, verb="drop", again=again)
 
 
 def _confirm(command: BaseCommand, keys: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The names of what can be under way on a tenant, as the journal holds them."""
+"""The names of what can be done to a tenant, as the journal and signals have them."""
 
 from __future__ import annotations
 
@@ -7,3 +7,5 @@ ADOPT = "adopt"
 DROP = "drop"
 DROP_KEEPING = "drop, keep files"
 TEMPLATE = "template"
+SUSPEND = "suspend"
+RESUME = "resume"

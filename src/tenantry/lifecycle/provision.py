@@ -112,6 +112,23 @@ def record_tenant(tenant: Any, domains: Sequence[str]) -> None:
         journal.begin(tenant.key, PROVISION, "recorded")
 
 
+def record(tenant: Any) -> None:
+    """Write the row and the record of the work, in the caller's transaction.
+
+    When that is committed the caller must `finish` it. Raises `KeyTaken`,
+    `LocationTaken`.
+    """
+    tenant.state = State.PROVISIONING
+    with override_tenant(None):
+        tenant.complete()
+        refuse_occupied(tenant.ref)
+        with journal.announced(
+            type(tenant), tenant.key, action=PROVISION, step="recorded"
+        ):
+            tenant.save()
+            journal.begin(tenant.key, PROVISION, "recorded")
+
+
 def finish(tenant: Any, *, last_step: str = "") -> Any:
     """Do the steps that follow the record; on an error undo all of them.
 

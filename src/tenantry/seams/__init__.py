@@ -12,7 +12,10 @@ from django.db import connections
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.seams import (
+    admin,
     cache,
+    commands,
+    deletions,
     files,
     migrations,
     objects,
@@ -32,7 +35,10 @@ __all__ = [
     "INSTALLED",
     "SCOPE_OF",
     "SEAMS",
+    "admin",
     "cache",
+    "commands",
+    "deletions",
     "files",
     "install",
     "migrations",
