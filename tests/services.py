@@ -15,7 +15,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "services.md"
-FOLDERS = ["tests/scopes", "tests/contrib", "tests/testing", "tests/cli", "tests/demo"]
+FOLDERS = [
+    f"tests/{each}"
+    for each in ("scopes", "contrib", "testing", "cli", "shared", "admin", "demo")
+]
 BEGIN, END = "<!-- services: begin -->\n", "<!-- services: end -->\n"
 HEAD = "| Service | Tried with | What isolates it | Tests |\n|---|---|---|---|\n"
 

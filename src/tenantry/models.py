@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
 
 from tenantry.catalog.models import (
@@ -16,16 +17,20 @@ from tenantry.catalog.models import (
     StoredTemplate,
     TenantRow,
     UsedKey,
+    UsedToken,
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
+from tenantry.catalog.settings import declaration, resealed
 from tenantry.conf import conf
+from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
 from tenantry.lifecycle import provision as lifecycle
+from tenantry.lifecycle import state as service
 from tenantry.routing.absolute import absolute_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "AbstractDomain",
@@ -37,6 +42,7 @@ __all__ = [
     "TenantManager",
     "TenantRequest",
     "UsedKey",
+    "UsedToken",
 ]
 
 T = TypeVar("T", bound="AbstractTenant")
@@ -91,10 +97,11 @@ class AbstractTenant(TenantRow):
     class Meta(TenantRow.Meta):
         abstract = True
 
-    def drop(self, *, confirm: str) -> None:
+    def drop(self, *, confirm: str, keep_files: bool = False) -> None:
         """Remove the tenant and all its data, for good; the key is never used again.
 
-        *confirm* is the tenant's key. Raises `LifecycleError` where it is another,
+        *confirm* is the tenant's key; with *keep_files* the files that it saved stay
+        where they are. Raises `LifecycleError` where it is another,
         `LifecycleBusy` while another process is at work on the tenant, and
         `RuntimeError` inside `atomic`.
         """
@@ -105,15 +112,61 @@ class AbstractTenant(TenantRow):
                 f"drop was confirmed with {confirm!r}",
                 next_step=f"Pass confirm={self.key!r} to remove all its data.",
             )
-        lifecycle.drop(self)
+        lifecycle.drop(self, keep_files=keep_files)
 
-    def url(self, path_or_name: str = "/", *args: Any, **kwargs: Any) -> str:
+    def set_settings(self, **values: Any) -> None:
+        """Give the tenant values of its own for declared settings; None takes one away.
+
+        Writes the row. Raises `ValidationError` for a name that is not declared in
+        `TENANTRY["SETTINGS"]`, and for a value that cannot be.
+        """
+        with self._locked() as row:
+            for name, value in values.items():
+                if value is not None:
+                    row.settings[name] = value
+                elif row.settings.pop(name, None) is None:
+                    declaration(name)
+
+    def reseal_settings(self) -> None:
+        """Encrypt its secrets anew with the first key, after the keys were rotated."""
+        with self._locked() as row:
+            row.settings = resealed(row.key, row.settings)
+
+    @contextmanager
+    def _locked(self) -> Iterator[Any]:
+        """Lend the row as it is now, for its settings to be changed by nobody else."""
+        with override_tenant(None), transaction.atomic():
+            rows = type(self)._base_manager.filter(pk=self.pk)
+            rows.update(name=models.F("name"))  # locks in every database, SQLite too
+            row: Any = rows.get()
+            yield row
+            row.save(update_fields=["settings"])
+        self.settings = row.settings
+        self.remember()
+
+    def suspend(self) -> None:
+        """Answer its requests with 403 from now on; its data stays as it is.
+
+        Other processes notice within `CATALOG_REFRESH_SECONDS`. Raises `LifecycleError`
+        for a tenant that is being provisioned or dropped.
+        """
+        service.suspend(self)
+
+    def resume(self) -> None:
+        """Serve it again, after it was suspended or in maintenance.
+
+        Raises `LifecycleError` for a tenant that is being provisioned or dropped.
+        """
+        service.resume(self)
+
+    def url(self, target: Any = "/", *args: Any, **kwargs: Any) -> str:
         """Return an absolute URL of this tenant: of a path (`/x`), or of a URL name.
 
-        Works anywhere: in tasks, mails and the shell. Raises `NotSupported` where no
-        resolver gives the tenant an address, and `NoReverseMatch`.
+        Or of an object of the tenant's that has `get_absolute_url()`. Works anywhere:
+        in tasks, mails and the shell. Raises `NotSupported` where no resolver gives the
+        tenant an address, and `NoReverseMatch`.
         """
-        return absolute_url(Entry(self), path_or_name, *args, **kwargs)
+        return absolute_url(Entry(self), target, *args, **kwargs)
 
 
 class TenantRequest(HttpRequest):
@@ -148,9 +201,7 @@ class AbstractDomain(DomainRow):
         self.full_clean(
             exclude=["tenant"], validate_unique=False, validate_constraints=False
         )
-        if not self.path and self.host in conf.shared_host_names:
-            msg = f"{self.host!r} is a host of the shared site; a tenant would hide it."
-            raise ValidationError({"host": msg})
+        self.refuse_shared_host()
         siblings = type(self)._base_manager.filter(tenant_id=self.tenant_id)
         siblings = siblings.exclude(pk=self.pk)
         if not self.is_primary and not siblings.filter(is_primary=True).exists():
@@ -158,6 +209,17 @@ class AbstractDomain(DomainRow):
         if self.is_primary:
             siblings.filter(is_primary=True).update(is_primary=False)
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Refuse a host of the shared site, in forms as well."""
+        super().clean()
+        self.refuse_shared_host()
+
+    def refuse_shared_host(self) -> None:
+        """Raise `ValidationError` where the domain would hide the shared site."""
+        if not self.path and self.host in conf.shared_host_names:
+            msg = f"{self.host!r} is a host of the shared site; a tenant would hide it."
+            raise ValidationError({"host": msg})
 
 
 def refuse_plain_delete(instance: Any, **_: object) -> None:

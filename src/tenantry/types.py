@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 LABEL_PREFIX = "tenant:"
 SHARED_ALIAS = "tenantry:shared"
@@ -37,3 +37,25 @@ class HasRef(Protocol):
     def ref(self) -> TenantRef:
         """The frozen value of this tenant."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class RowsInTenant:
+    """So many rows of a model in one tenant; None: in the shared half of its app.
+
+    Where Django lists objects, as its admin does before it deletes, it stands for them:
+    the objects themselves are read with their tenant active only.
+    """
+
+    _meta: Any
+    key: str | None
+    number: int
+
+    @property
+    def label(self) -> str:
+        """The model, as `app_label.Model`."""
+        return str(self._meta.label)
+
+    def __str__(self) -> str:
+        where = "the shared site" if self.key is None else f"tenant {self.key}"
+        return f"{self.number} in {where}"

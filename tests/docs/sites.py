@@ -68,6 +68,9 @@ class Site:
 
     def sh(self, command, *, check=True, **environment):
         """Run a shell command in the folder; return how it ended."""
+        if "PYTHONPATH" in environment:
+            paths = [environment["PYTHONPATH"], self.environment["PYTHONPATH"]]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         done = subprocess.run(
             ["sh", "-ec", command],  # noqa: S607  (any POSIX shell)
             cwd=self.folder,

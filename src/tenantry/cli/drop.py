@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 
 from tenantry.cli import output
-from tenantry.cli.options import add_format, add_selection, selection
+from tenantry.cli.options import add_format, add_keys, chosen
 from tenantry.fleet.runner import run
 from tenantry.lifecycle.provision import drop
 
@@ -22,20 +22,19 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's options."""
-    parser.add_argument("keys", nargs="*", metavar="KEY")
-    add_selection(parser)
+    add_keys(parser)
     add_format(parser)
     parser.add_argument("--no-input", action="store_false", dest="interactive")
+    parser.add_argument(
+        "--keep-files",
+        action="store_true",
+        help="leave the files that the tenants saved where they are",
+    )
 
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Drop the chosen tenants, of any state; never all of them by default."""
-    options["only"] = [*options["only"], *options["keys"]]
-    chosen = [options[name] for name in ("only", "where", "state", "placement", "kind")]
-    if not any(chosen):
-        msg = "Name the tenants to drop: there is no default. To drop one: drop KEY"
-        raise CommandError(msg)
-    tenants = selection(options, state="any").tenants()
+    tenants = chosen(options, "drop")
     if not tenants:
         command.stdout.write("No tenant is chosen.")
         return
@@ -44,16 +43,19 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     rows = {tenant.key: tenant for tenant in tenants}
 
     def action(ref: TenantRef) -> None:
-        drop(rows[ref.key], watch=partial(progress.rows, ref.key))
+        drop(
+            rows[ref.key],
+            watch=partial(progress.rows, ref.key),
+            keep_files=options["keep_files"],
+        )
 
     form = options["format"]
     with output.Progress(
         command.stdout, len(tenants), what="drop", form=form
     ) as progress:
         steps = run([tenant.ref for tenant in tenants], action, watch=progress)
-    output.finish(
-        command.stdout, steps, form=form, verb="drop", again="drop --only {only}"
-    )
+    again = "tenants drop --only {only}"
+    output.finish(command.stdout, steps, form=form, verb="drop", again=again)
 
 
 def _confirm(command: BaseCommand, keys: list[str]) -> None:

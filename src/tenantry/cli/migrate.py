@@ -66,7 +66,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         verb="migrate",
         again=" ".join(
             [
-                "migrate",
+                "tenants migrate",
                 *filter(None, (options["app_label"], options["migration_name"])),
             ]
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.management.base import CommandError
+
 from tenantry.fleet.selection import Selection, parse_shard
 
 if TYPE_CHECKING:
@@ -34,6 +36,25 @@ def selection(options: dict[str, Any], **defaults: Any) -> Selection:
         kind=options["kind"],
         shard=parse_shard(shard) if shard else None,
     )
+
+
+def add_keys(parser: ArgumentParser) -> None:
+    """Add keys, for verbs that never choose all tenants by default."""
+    parser.add_argument("keys", nargs="*", metavar="KEY")
+    add_selection(parser)
+
+
+def chosen(options: dict[str, Any], verb: str) -> list[Any]:
+    """Return the tenants chosen by keys and options, of any state; at least by one.
+
+    Raises `CommandError` where nothing was given.
+    """
+    options["only"] = [*options["only"], *options["keys"]]
+    given = [options[name] for name in ("only", "where", "state", "placement", "kind")]
+    if not any(given):
+        msg = f"Name the tenants to {verb}: there is no default. One: {verb} KEY"
+        raise CommandError(msg)
+    return selection(options, state="any").tenants()
 
 
 def _keys(given: list[str]) -> tuple[str, ...]:

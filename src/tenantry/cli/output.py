@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
+from tenantry.exceptions import TenantryError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
     from django.core.management.base import OutputWrapper
@@ -41,6 +45,17 @@ def rows(out: OutputWrapper, found: Sequence[dict[str, Any]], form: str) -> None
         out.write(json.dumps(found, indent=2, default=str))
     else:
         table(out, found)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn errors of ours into `CommandError`: shown without a traceback."""
+    try:
+        yield
+    except ValidationError as error:
+        raise CommandError("; ".join(error.messages)) from error
+    except (TenantryError, ImproperlyConfigured) as error:
+        raise CommandError(str(error)) from error
 
 
 class Progress:
@@ -99,7 +114,7 @@ def finish(
 ) -> None:
     """Print the end of a run; raise `CommandError` where a tenant failed.
 
-    *again* is the command that does the rest.
+    *again* is the command that does the rest, with `{only}` for the failed keys.
     """
     failed = [step for step in steps if not step.ok]
     if form == "json":
@@ -118,7 +133,7 @@ def finish(
         only = ",".join(step.key for step in failed)
         msg = (
             f"{verb}: {len(failed)} of {len(steps)} tenants failed.\n{told}\n"
-            f"When the cause is mended: manage.py tenants {again.format(only=only)}"
+            f"When the cause is mended: manage.py {again.format(only=only)}"
         )
         raise CommandError(msg)
 

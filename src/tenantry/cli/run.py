@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import io
 import shlex
-import sys
-from contextlib import redirect_stdout
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
-from tenantry.cli import output
+from tenantry.cli.each import run_each
 from tenantry.cli.options import add_format, add_jobs, add_selection, selection
-from tenantry.fleet.runner import Step, run
 
 if TYPE_CHECKING:
-    from tenantry.types import TenantRef
+    from collections.abc import Sequence
 
-
-class DividedOutput(io.TextIOBase):
-    """Standard output in which each thread's `print` goes to that tenant's own."""
-
-    buffer_now: ContextVar[io.StringIO | None] = ContextVar("buffer_now", default=None)
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write to the tenant's buffer, where the thread has one."""
-        written: int = (self.buffer_now.get() or self._stream).write(text)
-        return written
-
-    def flush(self) -> None:
-        """Flush what everybody writes to in the end."""
-        self._stream.flush()
+# Commands that are not about one tenant, and would do something else than is meant.
+REFUSED = {
+    "runserver": "it serves every tenant, each by its URL",
+    "test": "it makes a database of its own, and tests make their tenants in it",
+    "testserver": "it makes a database of its own, without tenants",
+}
+# What they write is the project's, the same whichever tenant is active.
+OF_THE_PROJECT = {
+    "collectstatic",
+    "compilemessages",
+    "makemessages",
+    "makemigrations",
+    "optimizemigration",
+    "squashmigrations",
+    "startapp",
+}
+# They ask on the terminal: always, or unless they are told not to.
+DIALOGUES = {"changepassword", "dbshell"}
+QUESTIONS = {"createsuperuser", "flush", "remove_stale_contenttypes"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,39 +61,49 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     if name not in get_commands():
         msg = f"There is no command {name!r}. `manage.py help` lists them."
         raise CommandError(msg)
+    if name in REFUSED:
+        msg = f"{name} is not run for a tenant: {REFUSED[name]}. Use: manage.py {name}"
+        raise CommandError(msg)
     tenants = selection(options).tenants()
-    form = options["format"]
-    alone = len(tenants) == 1 and form == "text"
+    if len(tenants) > 1 or options["format"] == "json":
+        refuse_dialogue(name, arguments)
+    if name in OF_THE_PROJECT:
+        command.stderr.write(
+            f"{name} needs no tenant: what it writes is the project's. Once for all: "
+            f"manage.py {shlex.join(argv)}"
+        )
 
-    def action(_ref: TenantRef) -> str | None:
-        return run_command(name, arguments, command, captured=not alone)
+    def act(_tenant: Any, stream: Any) -> None:
+        run_command(name, arguments, stream)
 
-    def watch(step: Step) -> None:
-        if form == "text" and step.result:
-            command.stdout.write(f"==> {step.key}\n{step.result}")
-        if not alone:
-            progress(step)
-
-    with output.Progress(
-        command.stdout, len(tenants), what=name, form=form
-    ) as progress:
-        refs = [tenant.ref for tenant in tenants]
-        with redirect_stdout(DividedOutput(sys.stdout)):
-            steps = run(refs, action, jobs=options["jobs"], watch=watch)
-    output.finish(
-        command.stdout,
-        steps,
-        form=form,
+    run_each(
+        command,
+        options,
+        act,
+        tenants=tenants,
         verb=name,
-        again="run --only {only} -- "
+        again="tenants run --only {only} -- "
         + shlex.join(argv).replace("{", "{{").replace("}", "}}"),
     )
 
 
-def run_command(
-    name: str, arguments: list[str], parent: BaseCommand, *, captured: bool
-) -> str | None:
-    """Run a command as `manage.py` would; return what it wrote, where captured."""
+def refuse_dialogue(name: str, arguments: Sequence[str]) -> None:
+    """Raise `CommandError` for a command that asks: its questions would not be seen."""
+    shell = name == "shell" and not any(
+        each.startswith(("-c", "--command")) for each in arguments
+    )
+    silent = {"--no-input", "--noinput"} & set(arguments)
+    if name in DIALOGUES or shell or (name in QUESTIONS and not silent):
+        more = " Or let it ask nothing: --no-input." if name in QUESTIONS else ""
+        msg = (
+            f"{name} talks with you on the terminal, so it is for one tenant at a "
+            f"time: tenants run --only KEY -- {name}.{more}"
+        )
+        raise CommandError(msg)
+
+
+def run_command(name: str, arguments: list[str], stream: Any) -> None:
+    """Run a command as `manage.py` would, writing to the stream."""
     app_name = get_commands()[name]
     target = (
         app_name
@@ -105,13 +112,5 @@ def run_command(
     )
     parser = target.create_parser("manage.py tenants run --", name)
     parsed = vars(parser.parse_args(arguments))
-    buffer = io.StringIO() if captured else None
-    # The stream itself: a command's own wrapper adds the line ends that it wants.
-    stream: Any = parent.stdout._out if buffer is None else buffer  # noqa: SLF001
     target.stdout = OutputWrapper(stream)
-    token = DividedOutput.buffer_now.set(buffer)
-    try:
-        target.execute(*parsed.pop("args", ()), **{**parsed, "stdout": stream})
-    finally:
-        DividedOutput.buffer_now.reset(token)
-    return buffer.getvalue() if buffer is not None else None
+    target.execute(*parsed.pop("args", ()), **{**parsed, "stdout": stream})

@@ -31,12 +31,14 @@ class Carried(NamedTuple):
     """What each statement carries in front of it.
 
     `sql` is so many statements, for a message that may hold several; `select` is one
-    statement that does the same, for where only one can be sent.
+    statement that does the same, for where only one can be sent; `settings` are what
+    they set, for a session that is one tenant's from its beginning.
     """
 
     sql: bytes
     statements: int
     select: bytes = b""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 NOTHING = Carried(b"", 0)

@@ -1,1 +1,7 @@
-"""Where Django looks for commands."""
+"""The commands, and `TenantCommand`: the base of commands of your own for tenants."""
+
+from __future__ import annotations
+
+from tenantry.management.base import TenantCommand
+
+__all__ = ["TenantCommand"]

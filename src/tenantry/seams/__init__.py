@@ -11,18 +11,45 @@ from django.db import connections
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
-from tenantry.seams import migrations, objects, places, querysets, testing, values
+from tenantry.seams import (
+    admin,
+    cache,
+    commands,
+    deletions,
+    files,
+    migrations,
+    objects,
+    places,
+    querysets,
+    sessions,
+    settings,
+    signing,
+    sites,
+    tasks,
+    testing,
+    values,
+)
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
 
 __all__ = [
     "INSTALLED",
     "SCOPE_OF",
     "SEAMS",
+    "admin",
+    "cache",
+    "commands",
+    "deletions",
+    "files",
     "install",
     "migrations",
     "objects",
     "places",
     "querysets",
+    "sessions",
+    "settings",
+    "signing",
+    "sites",
+    "tasks",
     "testing",
     "values",
 ]

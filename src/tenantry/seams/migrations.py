@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
@@ -24,12 +25,15 @@ def migration_signals_name_their_tenant() -> None:
 
     Nothing is sent for an app that the place lacks (a tenant of a kind without it, or
     the shared database where it is tenants' only): its receivers would ask for its
-    tables, and it would get content types and permissions.
+    tables, and it would get content types and permissions. These it does get where
+    there is one of each for all tenants, in the shared database.
     """
 
     def send(original: Any, sender: Any, **named: Any) -> Any:
         tenant, app = ACTIVE.get(), named.get("app_config")
         if app is not None and _lacks(app.label, tenant, named.get("using")):
+            if tenant is None and original.__self__ is post_migrate:
+                _register_in_shared(named)
             return []
         if tenant is not None and named.get("using") == DEFAULT_DB_ALIAS:
             named["using"] = tenant.label
@@ -45,6 +49,20 @@ def _lacks(app_label: str, tenant: TenantRef | None, alias: Any) -> bool:
         return guards.sides[tenant.kind][app_label].elsewhere
     side = guards.sides[None][app_label]
     return alias == DEFAULT_DB_ALIAS and side.tenants and not side.shared
+
+
+def _register_in_shared(named: dict[str, Any]) -> None:
+    """Make content types and permissions of a tenants' app that are shared only."""
+    side = guards.sides[None]["contenttypes"]
+    if side.tenants or not apps.is_installed("django.contrib.contenttypes"):
+        return
+    from django.contrib.contenttypes import management as types  # noqa: PLC0415
+
+    types.create_contenttypes(**named)
+    if apps.is_installed("django.contrib.auth"):
+        from django.contrib.auth import management as auth  # noqa: PLC0415
+
+        auth.create_permissions(**named)
 
 
 @seam

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import apps
 from django.db.models import Model, deletion
 
 from tenantry import guards
-from tenantry.context import ACTIVE
 from tenantry.seams.substitution import seam, wrap
 
 
@@ -63,37 +61,3 @@ def objects_are_deleted_where_they_belong() -> None:
         original(self, using=using, origin=origin, **kwargs)
 
     wrap(deletion.Collector, "__init__", init)
-
-
-@seam
-def deletions_stay_on_their_side() -> None:
-    """Of an app in both lists, each half is referred to from its own side only.
-
-    Deleting a shared user would else ask for tenants' tables, and deleting a tenant's
-    user would take shared rows with it that refer to the shared user of the same key.
-    Apps that the tenant's kind lacks are not asked at all.
-    """
-
-    def candidates(original: Any, opts: Any) -> Any:
-        sides = guards.sides_now()
-        here = 1 if ACTIVE.get() is None else 0
-        both = all(sides[opts.app_label][:2])
-
-        def is_asked(related: Any) -> bool:
-            known = sides[related.related_model._meta.app_label]
-            if known.elsewhere:
-                return False
-            return not both or known[here] or not any(known)
-
-        return list(filter(is_asked, original(opts)))
-
-    def bulk_related_objects(original: Any, self: Any, *args: Any) -> Any:
-        if guards.sides_now()[self.remote_field.model._meta.app_label].elsewhere:
-            return []
-        return original(self, *args)
-
-    wrap(deletion, "get_candidate_relations_to_delete", candidates)
-    if apps.is_installed("django.contrib.contenttypes"):
-        from django.contrib.contenttypes import fields  # noqa: PLC0415  (has models)
-
-        wrap(fields.GenericRelation, "bulk_related_objects", bulk_related_objects)

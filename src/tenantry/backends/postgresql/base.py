@@ -17,6 +17,7 @@ from psycopg import ClientCursor
 
 from tenantry.backends.postgresql.alone import qualified
 from tenantry.backends.postgresql.binding import BoundCursor
+from tenantry.backends.postgresql.client import DatabaseClient
 from tenantry.backends.postgresql.conflict import within_tenant
 from tenantry.backends.postgresql.creation import DatabaseCreation
 from tenantry.backends.postgresql.definitions import within_tenants
@@ -95,6 +96,7 @@ def carrying(factory: Any) -> Any:
 class DatabaseWrapper(django_base.DatabaseWrapper):
     """One connection per thread for shared tables and all schema tenants."""
 
+    client_class = DatabaseClient
     creation_class = DatabaseCreation
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations

@@ -5,10 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from tenantry.exceptions import TenantryError
+from tenantry.cli.output import told
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -17,12 +16,15 @@ VERBS = (
     "list",
     "create",
     "show",
+    "set",
     "explain",
     "migrate",
     "run",
     "status",
     "doctor",
     "adopt",
+    "suspend",
+    "resume",
     "drop",
 )
 
@@ -42,9 +44,5 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the verb; errors of ours are shown without a traceback."""
         module = import_module(f"tenantry.cli.{options['verb']}")
-        try:
+        with told():
             module.handle(self, options)
-        except ValidationError as error:
-            raise CommandError("; ".join(error.messages)) from error
-        except (TenantryError, ImproperlyConfigured) as error:
-            raise CommandError(str(error)) from error
