@@ -14,11 +14,12 @@ import measure_migrate
 import measure_requests
 import measure_rows
 import measure_tenants
+import measure_tests
 from cluster import private_server
 from report import Report
 from roles import make_roles
 
-SECTIONS = ["requests", "memory", "migrate", "rows"]
+SECTIONS = ["requests", "memory", "migrate", "rows", "tests"]
 
 
 def arguments():
@@ -65,6 +66,8 @@ def main():
             make_roles(server)
             measure_tenants.measure(report, server, quick=given.quick)
             measure_rows.measure(report, server, quick=given.quick)
+        if "tests" in given.only:
+            measure_tests.measure(report, server, quick=given.quick)
     report.about["load after"] = os.getloadavg()[0]
     report.summary()
     if given.json:

@@ -17,6 +17,7 @@ from collections import Counter
 import counting
 import django
 import psutil
+import testing
 
 
 class Site:
@@ -214,6 +215,8 @@ def answers():
         "pin": pin,
         "prepare": prepare,
         "query": query,
+        "test": testing.databases.run,
+        "leave_tests": testing.databases.leave,
     }
 
 

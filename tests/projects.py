@@ -103,6 +103,7 @@ class Project:
     module = "tests.settings.project"
     warnings = "error"
     packages = ()  # folders of packages that come before those installed
+    inherited = [p for p in [os.environ.get("PYTHONPATH")] if p]
     variables = {}  # what else is in the environment of processes
 
     def __init__(self, isolation, folder, *, copy_of=None, **settings):
@@ -270,7 +271,7 @@ class Project:
             "DJANGO_SETTINGS_MODULE": self.module,
             "TENANTRY_TEST_PROJECT": json.dumps(self.settings),
             "PYTHONPATH": os.pathsep.join(
-                map(str, [self.folder, *self.packages, ROOT])
+                map(str, [self.folder, *self.packages, *self.inherited, ROOT])
             ),
             "PYTHONDONTWRITEBYTECODE": "1",  # tests write modules anew
             "PYTHONWARNINGS": self.warnings,

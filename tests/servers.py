@@ -16,6 +16,8 @@ memcached ``TENANTRY_TEST_MEMCACHED_URL`` the program, in PATH: started here, fo
 pgbouncer none                           the program, in PATH or /usr/sbin: tests
                                          start their own (``tests/poolers``)
 chromium  none                           the program, in PATH
+nginx     none                           the program, in PATH or /usr/sbin: tests
+                                         start their own
 ========= ============================== ========================================
 """
 
@@ -118,6 +120,11 @@ def memcached() -> str | None:
 def chromium() -> str | None:
     """Return the path of the browser Chromium, or of a Chrome."""
     return _found("chromium")
+
+
+def nginx() -> str | None:
+    """Return the path of the program nginx."""
+    return _found("nginx")
 
 
 def available() -> dict[str, bool]:
@@ -433,6 +440,13 @@ def _find_pgbouncer(_url: str) -> str:
     return _program("pgbouncer", command=command)
 
 
+# --- nginx
+
+
+def _find_nginx(_url: str) -> str:
+    return _program("nginx", command="apt-get install nginx, or brew install nginx")
+
+
 # --- URLs
 
 
@@ -463,4 +477,5 @@ FINDERS: dict[str, Callable[[str], Any]] = {
     "memcached": _find_memcached,
     "pgbouncer": _find_pgbouncer,
     "chromium": _find_chromium,
+    "nginx": _find_nginx,
 }

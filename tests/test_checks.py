@@ -9,8 +9,9 @@ from django.core.checks import ERROR, WARNING
 from django.test import override_settings
 
 import tenantry
-from tenantry import checks
+from tenantry import checks, service_checks
 from tenantry.isolation import DatabaseIsolation
+from tenantry.scopes.cache import make_key
 from tests.projects import SQLITE, Project
 from tests.settings import base
 
@@ -28,7 +29,16 @@ SQLITE_FILE = {
 }
 CARRYING = {"ENGINE": "tenantry.backends.postgresql", "NAME": "x", "OPTIONS": {}}
 PLAIN = {**CARRYING, "ENGINE": "django.db.backends.postgresql"}
+LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+TENANT_CACHE = {"BACKEND": "tenantry.scopes.cache.TenantCache"}
+SHARED = {"shared": LOCMEM}
 ONE_APP = ["customers", "geo", "contenttypes", "auth", "sessions"]
+
+
+class OwnCache:
+    """Stands for a backend of the project's own that tells tenants apart."""
+
+    knows_tenant = True
 
 
 class OtherRouter:
@@ -74,10 +84,28 @@ def found():
     return messages
 
 
+def stored(backend="tenantry.scopes.storage.TenantStorage", **options):
+    """Return the STORAGES setting with that default."""
+    return {"STORAGES": {"default": {"BACKEND": backend, "OPTIONS": options}}}
+
+
+GEO_BY_TENANT = lists(
+    "customers contenttypes auth sessions",
+    "geo contenttypes auth sessions admin shop",
+)
+IN_MEMORY = "django.core.files.storage.InMemoryStorage"
+FINDERS = ["tenantry.scopes.static.TenantFinder"]
 WWW = {"www": {"DOMAINS": ["www.example.com"]}}
 BLOG = {"blog": {"TENANT_APPS": ["contenttypes", "auth", "sessions"]}}
 LOG = ["admin", "contenttypes"]
 APART = lists("customers geo", "contenttypes auth sessions admin shop")
+SERVER = ["EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD"]
+OURS = "tenantry.scopes.mail.TenantEmailBackend"
+FREE = {
+    "TENANTRY": ours(
+        SETTINGS={"SEATS": {"DEFAULT": 5}, "DEFAULT_FROM_EMAIL": {}, "SITE_ID": {}}
+    )
+}
 IN_ROWS = {"BACKEND": ROWS, "OPTIONS": {"OWNER_DATABASE": "owner"}}
 TWO_ROLES = {
     "TENANTRY": ours(PLACEMENTS={"default": IN_ROWS}),
@@ -86,6 +114,17 @@ TWO_ROLES = {
 # Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
 IN_DATABASE = {"E044", "W045", "W053", "E054"}
 # id, wrong settings, what is said, right settings
+FILES = ("tenantry.scopes.templates.FileLoader", ["/nowhere/{key}"])
+
+
+def cached(loader, *loaders):
+    """Return the TEMPLATES setting with that cache around the loaders."""
+    backend = "django.template.backends.django.DjangoTemplates"
+    return [{"BACKEND": backend, "OPTIONS": {"loaders": [(loader, [*loaders])]}}]
+
+
+TASKS = "tenantry.contrib.django_tasks.TenantTasksConfig"
+LAYER = "channels.layers.InMemoryChannelLayer"
 MISTAKES = [
     ("E001", {"TENANTRY": None}, "not a dict", {"TENANTRY": ours()}),
     ("E001", {"TENANTRY": "acme"}, "not a dict", {}),
@@ -390,6 +429,119 @@ MISTAKES = [
         "Did you mean 'signing'?",
         {"TENANTRY": ours(SCOPES=["signing"])},
     ),
+    *(
+        ("E064", {"TENANTRY": ours(SETTINGS=declared)}, said, FREE)
+        for declared, said in [
+            (["seats"], "no name of a setting"),
+            ([7], "no name of a setting"),
+            ({"SEATS": 5}, "not a dict"),
+            ({"SEATS": {"DEFUALT": 5}}, "Did you mean 'DEFAULT'?"),
+            ({"SEATS": {}}, "its type is not known"),
+            ({"SEATS": {"TYPE": "int"}}, "its type is not known"),
+            ({"SEATS": {"TYPE": int, "DEFAULT": "5"}}, "is not of type int"),
+        ]
+    ),
+    *(
+        ("E065", {"TENANTRY": ours(SETTINGS=[name])}, said, FREE)
+        for name, said in [
+            ("INSTALLED_APPS", "reads it when it starts"),
+            ("USE_TZ", "keeps what it read first"),
+            ("SECRET_KEY", "the scope 'signing'"),
+            ("DATABASES", "placement"),
+            ("EMAIL_BACKEND", "does not choose code"),
+            ("CSRF_TRUSTED_ORIGINS", "CSRF_TRUST_OWN_DOMAINS"),
+            ("TENANTRY", "what a tenant is"),
+            ("EMAIL_HOST", "would be sent to a tenant's server"),
+        ]
+    ),
+    (
+        "E066",
+        {"TENANTRY": ours(SECRETS_KEYS=[""])},
+        "no text, or empty",
+        {"TENANTRY": ours(SECRETS_KEYS=["long and random"])},
+    ),
+    (
+        "W067",
+        {"TENANTRY": ours(SCOPES=["signing"], SETTINGS=["DEFAULT_FROM_EMAIL"])},
+        "stored and not read",
+        FREE,
+    ),
+    (
+        "W068",
+        {"TENANTRY": ours(SETTINGS=SERVER), "MAILERS": {"default": {"BACKEND": "x"}}},
+        "MAILERS['default']",
+        {"TENANTRY": ours(SETTINGS=SERVER), "MAILERS": {"default": {"BACKEND": OURS}}},
+    ),
+    *(
+        ("W056", {"CACHES": {"default": plain, **SHARED}}, said, {"CACHES": right})
+        for plain, said in [
+            (LOCMEM, "CACHES['default'] does not know the tenant"),
+            ({**LOCMEM, "KEY_FUNCTION": "builtins.print"}, "another reads"),
+        ]
+        for right in [
+            {"default": {**TENANT_CACHE, "OPTIONS": {"BACKEND": "x"}}, **SHARED},
+            {"default": {**LOCMEM, "KEY_FUNCTION": make_key}},
+            {"default": {**LOCMEM, "KEY_FUNCTION": f"{make_key.__module__}.make_key"}},
+            {"default": {"BACKEND": "tests.test_checks.OwnCache"}},
+            {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},
+        ]
+    ),
+    (
+        "E057",
+        {"CACHES": {"default": TENANT_CACHE}},
+        "around nothing",
+        {"CACHES": {"default": {**TENANT_CACHE, "OPTIONS": {"BACKEND": "x"}}}},
+    ),
+    (
+        "W058",
+        {"SESSION_COOKIE_DOMAIN": ".example.com", "TENANTRY": ours()},
+        "'.example.com'",
+        {"SESSION_COOKIE_DOMAIN": ".example.com", "TENANTRY": ours(SCOPES=[])},
+    ),
+    (
+        "E015",
+        {"TENANTRY": ours(TENANT_APPS=["django_cache", *ours()["TENANT_APPS"]])},
+        "'django_cache'",
+        {"TENANTRY": ours(SHARED_APPS=["django_cache", *ours()["SHARED_APPS"]])},
+    ),
+    *(
+        (
+            "E070",
+            {"TENANTRY": placed(SCHEMA, APPLICATION_NAME=name)},
+            "APPLICATION_NAME",
+            {"TENANTRY": placed(SCHEMA, APPLICATION_NAME="shop:{key}")},
+        )
+        for name in ("shop", 5, "a" * 24 + "{key}", "ü{key}", "\\{key}", "{key}{x}")
+    ),
+    (
+        "E069",
+        {"TEMPLATES": cached("django.template.loaders.cached.Loader", FILES)},
+        "shows the templates of one tenant to another",
+        {"TEMPLATES": cached("tenantry.scopes.templates.CachedLoader", FILES)},
+    ),
+    (
+        "W073",
+        {"TASKS": {"default": {"BACKEND": "tests.shop.queue.Queue"}}},
+        "tables of app 'shop'",
+        {"TASKS": {"default": {"BACKEND": "tests.scopes.queue.Queue"}}},
+    ),
+    (
+        "W074",
+        {"INSTALLED_APPS": [*base.INSTALLED_APPS[:9], "django_tasks"]},
+        "run with no tenant",
+        {"INSTALLED_APPS": [*base.INSTALLED_APPS[:9], "django_tasks", TASKS]},
+    ),
+    (
+        "W075",
+        {"CHANNEL_LAYERS": {"default": {"BACKEND": LAYER}}},
+        "No entry of CHANNEL_LAYERS",
+        {
+            "CHANNEL_LAYERS": {
+                "default": {"BACKEND": "tenantry.contrib.channels.TenantChannelLayer"},
+                "shared": {"BACKEND": LAYER},
+            }
+        },
+    ),
     (
         "W079",
         {"TENANTRY": ours(SHARED_URLCONF="tests.urls")},
@@ -447,6 +599,34 @@ MISTAKES = [
         },
         "admin.LogEntry.user",
         {},
+    ),
+    ("W060", {"MEDIA_ROOT": "/nowhere/media"}, "lie together", {"MEDIA_ROOT": ""}),
+    (
+        "W060",
+        stored(IN_MEMORY),
+        "InMemoryStorage",
+        {"TENANTRY": GEO_BY_TENANT, **stored(BACKEND=IN_MEMORY)},
+    ),
+    ("W060", {"TENANTRY": GEO_BY_TENANT}, "FileSystemStorage", {"TENANTRY": ours()}),
+    (
+        "E061",
+        stored(FOLDER="tenants"),
+        "STORAGES['default']: FOLDER",
+        stored(FOLDER="{key}", SHARED="_shared"),
+    ),
+    ("E061", stored(BACKEND="nowhere.Storage"), "'nowhere'", stored()),
+    ("E061", stored(FOLDERS="x"), "'FOLDERS'", stored()),
+    (
+        "W062",
+        stored(),
+        "geo.Country.flag",
+        {"TENANTRY": GEO_BY_TENANT, **stored()},
+    ),
+    (
+        "E063",
+        {"STATICFILES_FINDERS": FINDERS},
+        "STATIC_DIR'] is not set",
+        {"STATICFILES_FINDERS": FINDERS, "TENANTRY": ours(STATIC_DIR="/nowhere")},
     ),
 ]
 
@@ -507,6 +687,14 @@ def test_every_id_has_its_mistake():
     assert ids == IN_DATABASE | {code for code, *_ in MISTAKES} | {
         code for _, code in BY_PROCESS
     }
+
+
+def test_secrets_without_the_library_for_them_are_an_error(monkeypatch):
+    monkeypatch.setattr(service_checks, "find_spec", lambda _name: None)
+    with override_settings(TENANTRY=ours(SETTINGS=SERVER)):
+        assert "EMAIL_HOST_PASSWORD" in found()["E066"][0].msg
+    with override_settings(**FREE):
+        assert "E066" not in found()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tenantry import (
     override_tenant,
     require_tenant,
 )
-from tenantry.context import ACTIVE, Hooks, as_ref
+from tenantry.context import ACTIVE, TENANT_OF_ERROR, Hooks, as_ref
 from tenantry.exceptions import NoActiveTenant, TenantNotFound
 from tenantry.types import TenantRef
 from tests.world import replaced
@@ -444,3 +444,14 @@ def test_control_without_its_restoring_the_tenant_stays():
         return ACTIVE.get()
 
     assert contextvars.copy_context().run(look) is A
+
+
+def test_an_error_keeps_the_tenant_that_was_active_as_it_was_raised():
+    @override_tenant(A)
+    @override_tenant(B)
+    def fail():
+        raise ValueError("inner")
+
+    with pytest.raises(ValueError, match="inner") as caught:
+        fail()
+    assert getattr(caught.value, TENANT_OF_ERROR) is B

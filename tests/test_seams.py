@@ -5,23 +5,32 @@ A test here fails where Django changes what we substitute; the behaviour is test
 """
 
 import inspect
+from importlib.util import find_spec
 
 import pytest
+from django.conf import LazySettings, settings
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.management.commands import remove_stale_contenttypes
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends import signed_cookies
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.cache import CacheHandler
 from django.core.management.base import BaseCommand
 from django.core.management.commands import runserver
+from django.core.signing import Signer
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model, QuerySet, deletion, expressions, query
 from django.db.models import fields as model_fields
 from django.db.models.fields import related, related_descriptors, related_lookups
+from django.db.models.fields.files import FieldFile
 from django.db.models.lookups import StartsWith
 from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
@@ -29,7 +38,10 @@ from django.db.models.sql import compiler
 from django.db.models.sql.query import Query
 from django.db.utils import ConnectionHandler
 from django.http import request as http_request
+from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import base as urls
+from django.utils import translation
+from django.views.debug import SafeExceptionReporterFilter
 
 from tenantry import guards, seams
 from tenantry.conf import SCOPES
@@ -45,6 +57,22 @@ COLLECT = (
     "self, objs, source, nullable, collect_related, source_attr, reverse_dependency, "
     "keep_parents, fail_on_restricted"
 )
+if find_spec("django.tasks"):
+    from django.tasks import base as django_tasks
+    from django.tasks import signals, task_backends
+
+    TASKS = [
+        (type(task_backends), "create_connection", "self, alias"),
+        (django_tasks.Task, "call", "self, *args, **kwargs"),
+        (django_tasks.Task, "acall", "self, *args, **kwargs"),
+        *(
+            (signal, name, "sender, **named")
+            for signal in (signals.task_started, signals.task_finished)
+            for name in ("send", "asend", "send_robust", "asend_robust")
+        ),
+    ]
+else:  # Django 5.2: tests/contrib/test_django_tasks.py
+    TASKS = []
 # What each seam substitutes: the owner, the name, and Django's own parameters.
 SUBSTITUTED = {
     "querysets_are_bound": [
@@ -87,6 +115,9 @@ SUBSTITUTED = {
     ],
     "urls_are_reversed_by_the_kind": [
         (urls, "get_urlconf", "default"),
+    ],
+    "urls_outside_of_requests_have_the_prefix": [
+        (urls, "get_script_prefix", ""),
     ],
     "objects_are_saved_where_they_belong": [
         (
@@ -177,16 +208,74 @@ SUBSTITUTED = {
     "the_development_server_lists_tenants": [
         (runserver.Command, "on_bind", "self, server_port"),
     ],
+    "signers_ask_for_their_key_when_used": [
+        (Signer, "__init__", "self, key, sep, salt, algorithm, fallback_keys"),
+    ],
+    "shared_users_stay_logged_in": [
+        (AbstractBaseUser, "get_session_auth_hash", "self"),
+        (AbstractBaseUser, "get_session_auth_fallback_hash", "self"),
+    ],
+    "shared_sessions_are_read_everywhere": [
+        (SessionBase, "encode", "self, session_dict"),
+        (SessionBase, "decode", "self, session_data"),
+    ],
+    "forms_cross_the_tenants_own_domains": [
+        (CsrfViewMiddleware, "_origin_verified", "self, request"),
+        (CsrfViewMiddleware, "_check_referer", "self, request"),
+    ],
+    "secrets_are_hidden_on_debug_pages": [
+        (SafeExceptionReporterFilter, "cleanse_setting", "self, key, value"),
+    ],
+    "language_is_the_tenants_where_the_user_chose_none": [
+        (translation, "get_language_from_request", "request, check_path"),
+    ],
+    "session_keys_name_their_tenant": [
+        (SessionBase, "_validate_session_key", "self, key"),
+        (SessionBase, "_get_new_session_key", "self"),
+        (SessionBase, "_aget_new_session_key", "self"),
+    ],
+    "sessions_in_cookies_name_their_tenant": [
+        (signed_cookies.SessionStore, "_get_session_key", "self"),
+        (signed_cookies.SessionStore, "load", "self"),
+    ],
+    "a_cache_that_nobody_chose_knows_the_tenant": [
+        (CacheHandler, "create_connection", "self, alias"),
+    ],
+    "files_of_objects_stay_with_them": [
+        (FieldFile, "_require_file", "self"),
+        (FieldFile, "save", "self, name, content, save"),
+        (FieldFile, "delete", "self, save"),
+    ],
+    "tenants_go_with_their_test_database": [
+        (
+            BaseDatabaseCreation,
+            "destroy_test_db",
+            "self, old_database_name, verbosity, keepdb, suffix",
+        ),
+    ],
+    "tenants_are_not_shared_by_clones": [
+        (
+            BaseDatabaseCreation,
+            "clone_test_db",
+            "self, suffix, verbosity, autoclobber, keepdb",
+        ),
+    ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),
         (post_migrate, "send", "sender, **named"),
     ],
+    "tasks_run_in_their_tenant": TASKS,
 }
-# These put an object of ours in place of Django's; each has a test of its own below.
+# These put an object of ours in place of Django's, or in apps that are not installed
+# here; each has a test of its own, below or with its scope.
 OF_THEIR_OWN = {
     "beginnings_are_found_by_index",
     "connections_follow_the_context",
     "content_types_are_not_kept_for_ever",
+    "declared_settings_are_read_from_the_tenant",
+    "keys_are_the_tenants",
+    "sitemaps_remember_by_tenant",
+    "sites_are_the_tenants",
     "the_record_of_migrations_is_no_app",
 }
 # Parameters that Django 5.2 has not, and that only Django itself passes.
@@ -234,7 +323,7 @@ def test_the_seam_is_in_place_once_and_djangos_own_is_as_it_was(owner, name, exp
     assert not hasattr(original, seams.INSTALLED), f"{name} was wrapped twice"
     assert original.__module__.startswith("django."), original
     names = parameters(original)
-    wanted = expected.split(", ")
+    wanted = [name for name in expected.split(", ") if name]
     assert [n for n in names if n not in NEWER] == [n for n in wanted if n not in NEWER]
 
 
@@ -271,6 +360,21 @@ def test_connections_are_ours_and_one_object():
         assert name in vars(TenantConnections)
         assert callable(getattr(ConnectionHandler, name))
     assert parameters(ConnectionHandler.all) == ["self", "initialized_only"]
+
+
+def test_settings_are_ours_and_one_object():
+    from django import conf
+    from django.core import signing
+
+    assert conf.settings is signing.settings is settings
+    assert type(settings).__mro__[1] is LazySettings
+    assert {"SECRET_KEY", "SECRET_KEY_FALLBACKS"} <= vars(type(settings)).keys()
+    assert "key" in vars(Signer)
+    assert settings.__module__ == "django.conf"  # translations are beside it
+    # What our descriptors stand on: what is read is kept in the instance.
+    _ = settings.USE_TZ
+    assert settings.__dict__["USE_TZ"] is settings._wrapped.USE_TZ
+    assert parameters(LazySettings.__getattr__) == ["self", "name"]
 
 
 def test_installing_twice_changes_nothing():

@@ -21,12 +21,15 @@ class TenantryConfig(AppConfig):
         from tenantry import checks, conf, connections, seams  # noqa: PLC0415
         from tenantry.catalog.registry import registry  # noqa: PLC0415  (has models)
         from tenantry.context import Hooks  # noqa: PLC0415
+        from tenantry.scopes.cache import forget_dropped  # noqa: PLC0415
+        from tenantry.signals import tenant_dropped  # noqa: PLC0415
 
         conf.connect()
         seams.install()
         Hooks.find_by_key = registry.ref
         Hooks.before_activation = connections.refuse_in_transaction
         _watch_catalog(conf.conf)
+        tenant_dropped.connect(forget_dropped, dispatch_uid="tenantry.cache")
         django_checks.register(checks.check_settings)
         django_checks.register(checks.check_models, django_checks.Tags.models)
         django_checks.register(checks.check_databases, django_checks.Tags.database)

@@ -18,7 +18,13 @@ from django.utils.module_loading import import_string
 
 from tenantry import guards
 from tenantry.catalog.models import DomainRow, TenantRow
-from tenantry.conf import DEFAULT_PLACEMENT, Problem, conf, is_reserved_alias
+from tenantry.conf import (
+    DEFAULT_PLACEMENT,
+    OWN_LABELS,
+    Problem,
+    conf,
+    is_reserved_alias,
+)
 from tenantry.exceptions import InvalidIdentifier
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
@@ -175,17 +181,18 @@ def _apps() -> Iterator[Problem]:
                 "TENANT_APPS of any kind.",
                 f"Add {config.label!r} to the list of those who own its rows.",
             )
-    for label in sorted((conf.shared_apps | conf.tenant_apps) - labels):
+    for label in sorted((conf.shared_apps | conf.tenant_apps) - labels - OWN_LABELS):
         near = difflib.get_close_matches(label, labels, n=1)
         yield Problem(
             "E009",
             f"{label!r}, in SHARED_APPS or TENANT_APPS, is no installed app's label.",
             f"Did you mean {near[0]!r}?" if near else "Labels, not module paths.",
         )
-    if conf.in_tenants("tenantry"):
+    for label in sorted(OWN_LABELS & conf.tenant_apps):
         yield Problem(
             "E015",
-            "'tenantry' is in TENANT_APPS: its tables are the catalog's.",
+            f"{label!r} is in TENANT_APPS: its tables, the catalog's or a cache's, "
+            "are shared.",
             "Remove it from TENANT_APPS.",
         )
 

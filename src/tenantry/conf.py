@@ -9,12 +9,20 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.utils.encoding import force_bytes
 
+from tenantry.declared_settings import (
+    ACTIVATED,
+    DeclaredSetting,
+    Mistake,
+    read_settings,
+)
 from tenantry.kinds import DEFAULT_KIND, DeclaredTenant, Kind, read_declared, read_kinds
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
 
@@ -24,6 +32,9 @@ ISOLATIONS = {
     "database": "tenantry.isolation.DatabaseIsolation",
     "row": "tenantry.isolation.RowIsolation",
 }
+# Labels that need not be listed: our own, and the one that Django asks the router about
+# for the table of `DatabaseCache`, which is no app's.
+OWN_LABELS = frozenset({"tenantry", "django_cache"})
 # Services of Django that are substituted so that they know the tenant.
 SCOPES = ("sessions", "settings", "signing", "sites", "tasks")
 
@@ -98,6 +109,32 @@ OPTIONS: dict[str, Option] = {
         SCOPES,
         "Services of Django that know the tenant by themselves: "
         f"{', '.join(SCOPES)}; read when Django starts.",
+    ),
+    "SETTINGS": Option(
+        (dict, list, tuple),
+        {},
+        "Settings that tenants may have values of their own for.",
+    ),
+    "SECRETS_KEYS": Option(
+        (list, tuple),
+        (),
+        "What tenants' secrets are encrypted with, the newest first; SECRET_KEY and "
+        "its fallbacks if unset.",
+    ),
+    "CSRF_TRUST_OWN_DOMAINS": Option(
+        bool,
+        default=False,
+        text="Take forms that a tenant's pages at another of its domains send.",
+    ),
+    "EMAIL_BACKEND": Option(
+        str,
+        "django.core.mail.backends.smtp.EmailBackend",
+        "What TenantEmailBackend sends by.",
+    ),
+    "STATIC_DIR": Option(
+        (str, Path, type(None)),
+        None,
+        "Folder with `<key>/static/` of tenants that have static files of their own.",
     ),
     "CATALOG_REFRESH_SECONDS": Option(
         (int, float), 4, "Seconds until a process asks whether the catalog changed."
@@ -232,8 +269,11 @@ class Conf:
 
     @cached_property
     def shared_apps(self) -> frozenset[str]:
-        """Labels of apps with tables in the shared database; tenantry is one."""
-        return frozenset(self.raw["SHARED_APPS"]) | {"tenantry"}
+        """Labels of apps with tables in the shared database; tenantry is one.
+
+        So is that of the table of a cache: keys in it name their tenant.
+        """
+        return frozenset(self.raw["SHARED_APPS"]) | OWN_LABELS
 
     @cached_property
     def both_apps(self) -> frozenset[str]:
@@ -312,14 +352,113 @@ class Conf:
         return list(django_settings.DATABASE_ROUTERS)
 
     @property
+    def templates(self) -> list[dict[str, Any]]:
+        """Django's own TEMPLATES."""
+        return list(django_settings.TEMPLATES)
+
+    @property
+    def site_id(self) -> Any:
+        """Django's own SITE_ID; the active tenant's, where that is its setting."""
+        return getattr(django_settings, "SITE_ID", None)
+
+    @property
     def session_engine(self) -> str:
         """Django's own SESSION_ENGINE."""
         return str(django_settings.SESSION_ENGINE)
 
     @property
+    def secret_keys(self) -> list[str | bytes]:
+        """Django's own SECRET_KEY, then its SECRET_KEY_FALLBACKS."""
+        return [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
+
+    @property
+    def authentication_backends(self) -> list[str]:
+        """Django's own AUTHENTICATION_BACKENDS."""
+        return list(django_settings.AUTHENTICATION_BACKENDS)
+
+    @property
+    def session_cookie_domain(self) -> str | None:
+        """Django's own SESSION_COOKIE_DOMAIN."""
+        value: str | None = django_settings.SESSION_COOKIE_DOMAIN
+        return value
+
+    @property
+    def caches(self) -> dict[str, dict[str, Any]]:
+        """Django's own CACHES."""
+        return dict(django_settings.CACHES)
+
+    @property
+    def chose_caches(self) -> bool:
+        """Whether the project has CACHES of its own, and not Django's default."""
+        return bool(django_settings.is_overridden("CACHES"))
+
+    @property
     def auth_user_model(self) -> str:
         """Django's own AUTH_USER_MODEL."""
         return str(django_settings.AUTH_USER_MODEL)
+
+    @cached_property
+    def _settings(self) -> tuple[dict[str, DeclaredSetting], list[Mistake]]:
+        given = self.raw["SETTINGS"]  # the first look sets Django's settings up
+        # Without any tenant's: past what hands those out.
+        return read_settings(given, django_settings._wrapped)  # noqa: SLF001
+
+    @property
+    def declared_settings(self) -> dict[str, DeclaredSetting]:
+        """The settings that tenants may have values of their own for, by name."""
+        return self._settings[0]
+
+    @property
+    def mistakes_of_settings(self) -> list[Mistake]:
+        """What is wrong with TENANTRY['SETTINGS']."""
+        return self._settings[1]
+
+    @cached_property
+    def activated_settings(self) -> frozenset[str]:
+        """Which of time zone and language a tenant may have of its own."""
+        if not self.has_scope("settings"):
+            return frozenset()
+        return ACTIVATED & self.declared_settings.keys()
+
+    @property
+    def secrets_keys(self) -> list[bytes]:
+        """What tenants' secrets are encrypted with, the newest first."""
+        project: Any = django_settings._wrapped  # noqa: SLF001
+        given = self.raw["SECRETS_KEYS"] or [
+            project.SECRET_KEY,
+            *project.SECRET_KEY_FALLBACKS,
+        ]
+        return [force_bytes(each) for each in given]
+
+    @property
+    def mailers(self) -> dict[str, Any] | None:
+        """Django's own MAILERS, from Django 6.1 on; None where there are none."""
+        return getattr(django_settings, "MAILERS", None)
+
+    @property
+    def storages(self) -> dict[str, dict[str, Any]]:
+        """Django's own STORAGES."""
+        return dict(django_settings.STORAGES)
+
+    @property
+    def media_root(self) -> str:
+        """Django's own MEDIA_ROOT."""
+        return str(django_settings.MEDIA_ROOT)
+
+    @property
+    def staticfiles_finders(self) -> list[str]:
+        """Django's own STATICFILES_FINDERS."""
+        return list(django_settings.STATICFILES_FINDERS)
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """Django's own TASKS, which Django 5.2 has from a package."""
+        return dict(getattr(django_settings, "TASKS", None) or {})
+
+    @property
+    def channel_layers(self) -> dict[str, dict[str, Any]]:
+        """The CHANNEL_LAYERS of Channels."""
+        return dict(getattr(django_settings, "CHANNEL_LAYERS", None) or {})
 
     def has_scope(self, name: str) -> bool:
         """Whether the service of Django knows the tenant."""

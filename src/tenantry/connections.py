@@ -224,7 +224,17 @@ class TenantConnections(ConnectionHandler):
     # What Django does with all connections at once.
 
     def all(self, initialized_only: bool = False) -> list[BaseDatabaseWrapper]:  # noqa: FBT001, FBT002
-        """Return the configured connections and the open ones of tenants."""
+        """Return the configured connections, the active tenant's, and the open ones.
+
+        What watches all of them (debug-toolbar) does so before the tenant is asked.
+        """
+        tenant = ACTIVE.get()
+        if (
+            tenant is not None
+            and not initialized_only
+            and homes[tenant.placement] is None
+        ):
+            self._of_tenant(tenant)
         configured = [
             self.configured(alias)
             for alias in self
@@ -290,6 +300,14 @@ def close_temporary() -> None:
             connection.close()
 
 
+def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the connection is in a transaction but for a `TestCase`'s own."""
+    if not connection.in_atomic_block:
+        return False
+    blocks = connection.atomic_blocks
+    return not (blocks and getattr(blocks[-1], "_from_testcase", False))
+
+
 def require_no_transaction() -> None:
     """Raise `RuntimeError` where this thread has a transaction open, anywhere.
 
@@ -299,10 +317,7 @@ def require_no_transaction() -> None:
     from django.db import connections  # noqa: PLC0415  (patched when the app is ready)
 
     for connection in connections.all(initialized_only=True):
-        blocks = connection.atomic_blocks
-        if connection.in_atomic_block and not (
-            blocks and getattr(blocks[-1], "_from_testcase", False)
-        ):
+        if is_in_transaction(connection):
             msg = (
                 "A tenant cannot be made or removed inside an atomic block: a rollback "
                 "would not undo it. Do it before or after."
@@ -317,7 +332,7 @@ def refuse_in_transaction(_: TenantRef | None) -> None:
     tenant = ACTIVE.get()
     if tenant is None:
         return
-    if connections[tenant.label].in_atomic_block:
+    if is_in_transaction(connections[tenant.label]):
         msg = (
             f"Tenant {tenant.key!r} has a transaction open: activate() and "
             "deactivate() would split it. Use `with override_tenant(...)` inside the "

@@ -37,6 +37,9 @@ __all__ = [
 ACTIVE: ContextVar[TenantRef | None] = ContextVar("tenantry_active", default=None)
 
 
+# Where an error keeps which tenant was active as it was raised: it is told of later.
+TENANT_OF_ERROR = "_tenantry_active"
+
 # The blocks entered and not yet left, oldest first, each with what it will restore.
 _ENTERED: ContextVar[tuple[tuple[override_tenant, TenantRef | None], ...]] = ContextVar(
     "tenantry_entered", default=()
@@ -111,6 +114,8 @@ class override_tenant:  # noqa: N801  (a context manager, named as Django names 
         traceback: TracebackType | None,
     ) -> None:
         entered = _ENTERED.get()
+        if exc is not None and TENANT_OF_ERROR not in exc.__dict__:
+            exc.__dict__[TENANT_OF_ERROR] = ACTIVE.get()
         if entered and entered[-1][0] is self:
             ACTIVE.set(entered[-1][1])
             _ENTERED.set(entered[:-1])

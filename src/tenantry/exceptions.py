@@ -12,6 +12,7 @@ TenantryError
 ├── UsedByTenants            tenants' rows keep a shared object from being deleted
 ├── NotSupported             this isolation or engine cannot do that
 ├── InvalidIdentifier        a name that the engine would not take as it is
+├── UnusableSetting          a tenant's own value of a setting cannot be used
 └── LifecycleError           a step of provisioning, adopting or dropping failed
     ├── KeyTaken             the key is in use, or was used by a dropped tenant
     ├── LocationTaken        something else is where the tenant would live
@@ -30,8 +31,20 @@ if TYPE_CHECKING:
 MOST_SHOWN = 20
 
 
+def _restored(
+    kind: type[TenantryError], args: tuple[object, ...], facts: dict[str, object]
+) -> TenantryError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
+
+
 class TenantryError(Exception):
     """Root of all errors of this package. Do not raise directly."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the error as it is: workers send theirs to other processes."""
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class NoActiveTenant(TenantryError):
@@ -39,8 +52,11 @@ class NoActiveTenant(TenantryError):
 
     def __init__(self, what: str = "This") -> None:
         self.what = what
-        super().__init__(
-            f"{what} belongs to tenants, and no tenant is active. Activate one: "
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} belongs to tenants, and no tenant is active. Activate one: "
             f"`with override_tenant(tenant): ...`, or run the command as "
             f"`manage.py tenants run --only KEY -- COMMAND`."
         )
@@ -79,8 +95,12 @@ class TenantNotFound(TenantryError):
 
     def __init__(self, what: str) -> None:
         self.what = what
-        super().__init__(
-            f"There is no tenant {what!r}. `manage.py tenants list` shows those there."
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return (
+            f"There is no tenant {self.what!r}. "
+            "`manage.py tenants list` shows those there."
         )
 
 
@@ -90,9 +110,12 @@ class TenantUnavailable(TenantryError):
     def __init__(self, key: str, state: str) -> None:
         self.key = key
         self.state = state
-        super().__init__(
-            f"Tenant {key!r} is {state}, not active. `manage.py tenants show {key}` "
-            f"says more."
+        super().__init__(key, state)
+
+    def __str__(self) -> str:
+        return (
+            f"Tenant {self.key!r} is {self.state}, not active. "
+            f"`manage.py tenants show {self.key}` says more."
         )
 
 
@@ -155,6 +178,19 @@ class InvalidIdentifier(TenantryError):
         self.name = name
         self.reason = reason
         super().__init__(f"{name!r} cannot be used: {reason}.")
+
+
+class UnusableSetting(TenantryError):
+    """A tenant's own value of a setting, as it is stored, cannot be used."""
+
+    def __init__(self, key: str, name: str, reason: str) -> None:
+        self.key = key
+        self.name = name
+        self.reason = reason
+        super().__init__(
+            f"{name} of tenant {key!r} cannot be used: {reason}. Set it anew: "
+            f"`manage.py tenants set {key} {name}=...`."
+        )
 
 
 class LifecycleError(TenantryError):

@@ -20,6 +20,7 @@ from tenantry.routing.absolute import DEFAULT_PORTS
 from tenantry.routing.chain import is_exempt, resolve
 from tenantry.routing.prefix import keep_cookies_within, move_into_prefix, script_prefix
 from tenantry.routing.resolvers import SHARED, Resolution
+from tenantry.scopes.localization import localized
 from tenantry.signals import tenant_resolved
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ def enter(request: HttpRequest, found: Resolution) -> AbstractContextManager[Any
     request.tenant = entry.instance()  # type: ignore[attr-defined]
     serve_by(request, conf.kind(entry.ref.kind).urlconf)
     if not found.prefix:
-        return override_tenant(entry.ref)
+        if not conf.activated_settings:
+            return override_tenant(entry.ref)
+        return block(entry.ref, "")
     move_into_prefix(request, found.prefix)
     return block(entry.ref, request.META["SCRIPT_NAME"])
 
@@ -140,8 +143,8 @@ def announce(request: HttpRequest) -> None:
 
 @contextmanager
 def block(ref: TenantRef, prefix: str) -> Iterator[None]:
-    """Make the tenant active, and its path prefix in force where it has one."""
-    with override_tenant(ref):
+    """Make the tenant active, its own time zone, language and path prefix in force."""
+    with override_tenant(ref), localized(ref):
         if not prefix:
             yield
             return

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
 
 from tenantry.catalog.models import (
@@ -16,17 +17,20 @@ from tenantry.catalog.models import (
     StoredTemplate,
     TenantRow,
     UsedKey,
+    UsedToken,
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
+from tenantry.catalog.settings import declaration, resealed
 from tenantry.conf import conf
+from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.lifecycle import state as service
 from tenantry.routing.absolute import absolute_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "AbstractDomain",
@@ -38,6 +42,7 @@ __all__ = [
     "TenantManager",
     "TenantRequest",
     "UsedKey",
+    "UsedToken",
 ]
 
 T = TypeVar("T", bound="AbstractTenant")
@@ -92,10 +97,11 @@ class AbstractTenant(TenantRow):
     class Meta(TenantRow.Meta):
         abstract = True
 
-    def drop(self, *, confirm: str) -> None:
+    def drop(self, *, confirm: str, keep_files: bool = False) -> None:
         """Remove the tenant and all its data, for good; the key is never used again.
 
-        *confirm* is the tenant's key. Raises `LifecycleError` where it is another,
+        *confirm* is the tenant's key; with *keep_files* the files that it saved stay
+        where they are. Raises `LifecycleError` where it is another,
         `LifecycleBusy` while another process is at work on the tenant, and
         `RuntimeError` inside `atomic`.
         """
@@ -106,7 +112,7 @@ class AbstractTenant(TenantRow):
                 f"drop was confirmed with {confirm!r}",
                 next_step=f"Pass confirm={self.key!r} to remove all its data.",
             )
-        lifecycle.drop(self)
+        lifecycle.drop(self, keep_files=keep_files)
 
     def suspend(self) -> None:
         """Answer its requests with 403 from now on; its data stays as it is.
@@ -123,13 +129,44 @@ class AbstractTenant(TenantRow):
         """
         service.resume(self)
 
-    def url(self, path_or_name: str = "/", *args: Any, **kwargs: Any) -> str:
+    def set_settings(self, **values: Any) -> None:
+        """Give the tenant values of its own for declared settings; None takes one away.
+
+        Writes the row. Raises `ValidationError` for a name that is not declared in
+        `TENANTRY["SETTINGS"]`, and for a value that cannot be.
+        """
+        with self._locked() as row:
+            for name, value in values.items():
+                if value is not None:
+                    row.settings[name] = value
+                elif row.settings.pop(name, None) is None:
+                    declaration(name)
+
+    def reseal_settings(self) -> None:
+        """Encrypt its secrets anew with the first key, after the keys were rotated."""
+        with self._locked() as row:
+            row.settings = resealed(row.key, row.settings)
+
+    @contextmanager
+    def _locked(self) -> Iterator[Any]:
+        """Lend the row as it is now, for its settings to be changed by nobody else."""
+        with override_tenant(None), transaction.atomic():
+            rows = type(self)._base_manager.filter(pk=self.pk)
+            rows.update(name=models.F("name"))  # locks in every database, SQLite too
+            row: Any = rows.get()
+            yield row
+            row.save(update_fields=["settings"])
+        self.settings = row.settings
+        self.remember()
+
+    def url(self, target: Any = "/", *args: Any, **kwargs: Any) -> str:
         """Return an absolute URL of this tenant: of a path (`/x`), or of a URL name.
 
-        Works anywhere: in tasks, mails and the shell. Raises `NotSupported` where no
-        resolver gives the tenant an address, and `NoReverseMatch`.
+        Or of an object of the tenant's that has `get_absolute_url()`. Works anywhere:
+        in tasks, mails and the shell. Raises `NotSupported` where no resolver gives the
+        tenant an address, and `NoReverseMatch`.
         """
-        return absolute_url(Entry(self), path_or_name, *args, **kwargs)
+        return absolute_url(Entry(self), target, *args, **kwargs)
 
 
 class TenantRequest(HttpRequest):

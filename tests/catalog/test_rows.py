@@ -36,6 +36,7 @@ def insert_copy(tenant, **changed):
     """Insert a row as raw SQL would, past every validation of ours."""
     fields = [f for f in Tenant._meta.concrete_fields if not f.primary_key]
     values = {f.column: f.value_from_object(tenant) for f in fields}
+    values["settings"] = "{}"
     values = {**values, "key": new_key(), "slug": new_key(), "location": new_key()}
     values.update(changed)
     columns = ", ".join(connection.ops.quote_name(name) for name in values)

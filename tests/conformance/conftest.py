@@ -18,6 +18,7 @@ if SHARES_CONNECTION:
     collect_ignore += ["test_open_databases.py"]
 else:
     collect_ignore += ["test_definitions.py", "test_statements.py", "test_pipelines.py"]
+    collect_ignore += ["test_shown.py"]
 if not ROWS:
     collect_ignore += ["test_rows.py", "test_row_attacks.py"]
 if "pool" not in OPTIONS:

@@ -6,6 +6,7 @@ The word behind ``python`` says what a block is:
 ``python``         runs, after the page's blocks before it, in a project such as
                    the README makes; or it is a file, named in its first line
 ``python settings`` lines that are put at the end of that project's settings
+``python settings kept`` as before, and for the page's other blocks too
 ``python no-run``  is compiled only
 ``console``        commands; those of the README and the tutorial are run
 ``text``           commands and output; of these only ``tenants`` lines are read
@@ -22,7 +23,15 @@ DOCS = ROOT / "docs"
 TUTORIAL = DOCS / "tutorial" / "first-tenants.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
-INFOS = {"python", "python settings", "python no-run", "console", "text", "sql"}
+INFOS = {
+    "python",
+    "python settings",
+    "python settings kept",
+    "python no-run",
+    "console",
+    "text",
+    "sql",
+}
 FENCE = re.compile(r"^```(.*)$")
 FILE = re.compile(r"# ([\w/]+\.py)(?:, (.+))?\Z")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)

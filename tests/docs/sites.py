@@ -63,11 +63,14 @@ class Site:
             **{k: v for k, v in os.environ.items() if not k.startswith("DJANGO_")},
             "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")]),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": "",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         }
 
     def sh(self, command, *, check=True, **environment):
         """Run a shell command in the folder; return how it ended."""
+        if "PYTHONPATH" in environment:
+            paths = [environment["PYTHONPATH"], self.environment["PYTHONPATH"]]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         done = subprocess.run(
             ["sh", "-ec", command],  # noqa: S607  (any POSIX shell)
             cwd=self.folder,

@@ -12,8 +12,10 @@ from tests.docs.pages import DOCS, PAGES, ROOT, TUTORIAL
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = "python manage.py tenants "
 NOT_RUN = 12
+KEPT = "python settings kept"
+OF_SETTINGS = ("python settings", KEPT)
 
-SETTINGS = [block for block in pages.all_blocks() if block.info == "python settings"]
+SETTINGS = [block for block in pages.all_blocks() if block.info in OF_SETTINGS]
 RUNNABLE = {
     page: code
     for page in PAGES
@@ -50,6 +52,9 @@ def test_few_blocks_are_not_run():
 @pytest.mark.parametrize("page", RUNNABLE, ids=relative)
 def test_python_of_a_page_runs(page, site_copy):
     code = [(str(block), block.text) for block in RUNNABLE[page]]
+    for block in pages.blocks(page):
+        if block.info == KEPT:
+            site_copy.write("mysite/settings.py", block.text)
     site_copy.python(
         "namespace = {'__name__': '__main__'}\n"
         f"for name, text in {code!r}:\n"

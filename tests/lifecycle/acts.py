@@ -104,6 +104,11 @@ def error_of(function):
     return None
 
 
+def error_of_provision(key):
+    """Provision a tenant that is refused; return the error."""
+    return error_of(lambda: provision(key))
+
+
 def provision_with_bad_receiver(key):
     """Provision while a receiver of `tenant_provisioned` raises; then once more."""
     from tenantry.signals import tenant_provisioned

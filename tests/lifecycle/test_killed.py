@@ -8,7 +8,7 @@ from tests.lifecycle import acts
 from tests.projects import PROVE
 
 PROVISIONING = ("recorded", "located", "seeded", "activated")
-DROPPING = ("marked", "removed", "gone")
+DROPPING = ("marked", "removed", "files", "gone")
 GONE = {
     "answer": 404,
     "state": None,

@@ -74,17 +74,23 @@ def threads(write, read, places):
         running = []
         for place in places:
             with override_tenant(place):
-                running.append(executor.submit(bind_tenant(_closing(act)), place))
-        for each in running:
-            each.result()
+                running.append(
+                    executor.submit(bind_tenant(_closing(act, barrier)), place)
+                )
+    errors = [each.exception() for each in running if each.exception()]
+    for error in sorted(errors, key=lambda e: not isinstance(e, Leaked)):
+        raise error
 
 
-def _closing(act):
+def _closing(act, barrier):
     def run(place):
         from django.db import connections
 
         try:
             act(place)
+        except BaseException:
+            barrier.abort()  # the others need not wait for this one
+            raise
         finally:
             connections.close_all()
 
@@ -114,4 +120,26 @@ def tasks_of_asyncio(write, read, places):
         raise group.exceptions[0] from None
 
 
-MODES = {"here": here, "threads": threads, "asyncio": tasks_of_asyncio}
+def background_tasks(write, read, places):
+    """Each step is a task: enqueued in the place, run by a worker that is in none."""
+    from tests.scopes.queue import worker
+
+    def require(place, part):
+        _require(read, place, _value(place, part))
+
+    with worker(places) as do:
+        for part in range(ROUNDS):
+            for place in places:
+                with override_tenant(place):
+                    do(write, _value(place, part))
+            for place in [*reversed(places), *places]:
+                with override_tenant(place):
+                    do(require, place, part)
+
+
+MODES = {
+    "here": here,
+    "threads": threads,
+    "asyncio": tasks_of_asyncio,
+    "task": background_tasks,
+}

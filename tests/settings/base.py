@@ -1,5 +1,7 @@
 """What all settings of the tests have in common; each engine adds its databases."""
 
+from importlib.util import find_spec
+
 SECRET_KEY = "tests"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -17,6 +19,11 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
 ]
+if find_spec("django.tasks") is None:  # Django 5.2 has them from a package
+    INSTALLED_APPS += [
+        "django_tasks",
+        "tenantry.contrib.django_tasks.TenantTasksConfig",
+    ]
 MIDDLEWARE = [
     "tenantry.middleware.TenantMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from tenantry.catalog.settings import masked
 from tenantry.catalog.validators import (
     MAX_HOST_LENGTH,
     normalize_host,
@@ -61,3 +63,21 @@ class PathField(_NormalizedField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 200)
         super().__init__(*args, **kwargs)
+
+
+class SettingsField(models.JSONField):
+    """A tenant's own values of settings; forms show no secret, and keep what it is."""
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """Return a field of forms that shows secrets masked."""
+        return super().formfield(**{"form_class": MaskedField, **kwargs})
+
+
+class MaskedField(forms.JSONField):
+    """JSON whose secrets are masked; a mask that is sent back means: as it was."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text to show."""
+        return super().prepare_value(
+            masked(value) if isinstance(value, dict) else value
+        )

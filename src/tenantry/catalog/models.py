@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from tenantry.catalog.fields import HostField, PathField
+from tenantry.catalog.fields import HostField, PathField, SettingsField
+from tenantry.catalog.settings import checked
 from tenantry.catalog.validators import (
     NotReserved,
     allow_names,
@@ -69,6 +71,11 @@ class TenantRow(models.Model):
         max_length=20, choices=State.choices, default=State.PROVISIONING, db_index=True
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    settings = SettingsField(
+        default=dict,
+        blank=True,
+        help_text="Its own values of settings that TENANTRY['SETTINGS'] declares.",
+    )
 
     class Meta:
         abstract = True
@@ -94,9 +101,11 @@ class TenantRow(models.Model):
         """
         if not self._state.adding:
             self.refuse_changes()
+            self.check_settings()
             super().save(*args, **kwargs)
             return
         self.complete()
+        self.check_settings()
         self.full_clean(validate_unique=False, validate_constraints=False)
         with override_tenant(None):
             try:
@@ -136,6 +145,14 @@ class TenantRow(models.Model):
         self._as_stored = {
             name: self.__dict__[name] for name in PERMANENT if name in self.__dict__
         }
+        self._settings_as_stored = copy.deepcopy(self.__dict__.get("settings")) or {}
+
+    def check_settings(self) -> None:
+        """Check its own settings where they changed, and encrypt what is secret."""
+        if "settings" in self.__dict__:
+            stored = getattr(self, "_settings_as_stored", {})
+            if self.settings != stored:
+                self.settings = checked(self.key, self.settings, stored)
 
     def complete(self) -> None:
         """Fill in what follows from the key: slug and location."""
@@ -157,6 +174,7 @@ class TenantRow(models.Model):
         """Refuse what would change, or collide with, something permanent."""
         super().clean()
         self.refuse_changes()
+        self.check_settings()
         validate_key(self.key)
         self.complete()
 
@@ -222,6 +240,19 @@ class UsedKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class UsedToken(models.Model):
+    """A token that may be used once, and was; kept until it is worthless anyway."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        app_label = "tenantry"
+
+    def __str__(self) -> str:
+        return self.digest[:12]
 
 
 class CatalogVersion(models.Model):

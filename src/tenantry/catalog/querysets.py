@@ -40,11 +40,17 @@ class TenantQuerySet(CatalogQuerySet[M]):
     """Tenants; `active()` are those that requests reach."""
 
     def update(self, **values: Any) -> int:
-        """Update the rows; raise `NotSupported` for what is permanent."""
+        """Update the rows; raise `NotSupported` for what is permanent, or settings."""
         for name in PERMANENT:
             if name in values:
                 msg = f"{name} of a tenant is permanent: it cannot be updated."
                 raise NotSupported(msg)
+        if "settings" in values:
+            msg = (
+                "Settings of tenants cannot be updated in bulk: each is checked, and "
+                "encrypted for its tenant. Use `tenant.set_settings(NAME=value)`."
+            )
+            raise NotSupported(msg)
         return super().update(**values)
 
     def active(self) -> Self:

@@ -10,19 +10,23 @@ memory nor pushes out known ones.
 from __future__ import annotations
 
 import copy
+import math
 import threading
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.apps import apps
-from django.core.exceptions import ValidationError
+from django.core.exceptions import SynchronousOnlyOperation, ValidationError
+from django.db import Error, connections
 from django.db.models import F
 from django.db.models.base import ModelState
 
 from tenantry.catalog.models import CatalogVersion, State, TenantRow
+from tenantry.catalog.settings import OwnSettings
 from tenantry.catalog.validators import normalize_host
 from tenantry.conf import conf
 from tenantry.context import override_tenant
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 MOST = 10_000
+# What an instance remembers of its row, and never changes.
+AS_STORED = {"_as_stored", "_settings_as_stored"}
 
 
 class Bounded(Generic[V]):
@@ -74,12 +80,13 @@ class Bounded(Generic[V]):
 class Entry:
     """A tenant as the catalog remembers it."""
 
-    __slots__ = ("_cls", "_mutable", "_values", "ref", "slug", "state")
+    __slots__ = ("_cls", "_mutable", "_values", "ref", "settings", "slug", "state")
 
     def __init__(self, row: TenantRow) -> None:
         self.ref: TenantRef = row.ref
         self.state = row.state
         self.slug = row.slug
+        self.settings = OwnSettings(row.key, row.__dict__.get("settings") or {})
         self._cls = type(row)
         self._values = {
             name: value
@@ -89,7 +96,7 @@ class Entry:
         self._mutable = [
             name
             for name, value in self._values.items()
-            if isinstance(value, list | dict | set) and name != "_as_stored"
+            if isinstance(value, list | dict | set) and name not in AS_STORED
         ]
 
     def instance(self) -> Any:
@@ -97,7 +104,8 @@ class Entry:
         made = self._cls.__new__(self._cls)
         made.__dict__.update(self._values)
         for name in self._mutable:
-            made.__dict__[name] = copy.deepcopy(self._values[name])
+            value = self._values[name]
+            made.__dict__[name] = copy.deepcopy(value) if value else type(value)()
         state = ModelState()
         state.db = "default"
         state.adding = False
@@ -162,6 +170,29 @@ class Registry:
             self._keys, key, sort="key", load=lambda: self._load_tenant(key=key)
         )
 
+    def remembered(self, key: str) -> Entry:
+        """Return the tenant of that key, also where the database may not be asked.
+
+        What memory has will do in an event loop, and in a transaction that failed;
+        what it has not is asked for by another thread. Raises `TenantNotFound`.
+        """
+        try:
+            entry = self.by_key(key)
+        except (SynchronousOnlyOperation, Error):
+            entry = self._keys.get(key)
+            if entry is None:
+                with ThreadPoolExecutor(1) as executor:
+                    entry = executor.submit(self._by_key_alone, key).result()
+        if entry is None:
+            raise TenantNotFound(key)
+        return entry
+
+    def _by_key_alone(self, key: str) -> Entry | None:
+        try:
+            return self.by_key(key)
+        finally:
+            connections.close_all()
+
     def ref(self, key: str) -> TenantRef:
         """Return the tenant's value.
 
@@ -196,11 +227,19 @@ class Registry:
             loaded = load()
         if generation != self._generation:
             return loaded
+        self._keep_by_key(loaded)
         if loaded is None:
             self._unknown.put(unknown, True)  # noqa: FBT003  (a set with an order)
         else:
             known.put(name, loaded)
         return loaded
+
+    def _keep_by_key(self, loaded: Any) -> None:
+        """Keep the tenants that were found by another name by their keys too."""
+        for each in loaded if isinstance(loaded, tuple) else (loaded,):
+            entry = each.tenant if isinstance(each, HostEntry) else each
+            if isinstance(entry, Entry):
+                self._keys.put(entry.ref.key, entry)
 
     def _load_host(self, host: str) -> tuple[HostEntry, ...] | None:
         if self.domain_model is None:
@@ -246,6 +285,18 @@ class Registry:
             if not raised:
                 CatalogVersion.objects.get_or_create(pk=1, defaults={"version": 1})
         self.clear()
+
+    @property
+    def generation(self) -> int:
+        """A number that is another one after each `clear`."""
+        return self._generation
+
+    def stop_looking(self) -> None:
+        """Ask no more whether the catalog changed, until `clear`.
+
+        For tests: nobody else writes it, and each counts its own queries.
+        """
+        self._next_look = math.inf
 
     def clear(self) -> None:
         """Forget all that this process knows; the next look-up asks the database."""

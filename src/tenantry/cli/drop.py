@@ -25,6 +25,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_keys(parser)
     add_format(parser)
     parser.add_argument("--no-input", action="store_false", dest="interactive")
+    parser.add_argument(
+        "--keep-files",
+        action="store_true",
+        help="leave the files that the tenants saved where they are",
+    )
 
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
@@ -38,7 +43,11 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     rows = {tenant.key: tenant for tenant in tenants}
 
     def action(ref: TenantRef) -> None:
-        drop(rows[ref.key], watch=partial(progress.rows, ref.key))
+        drop(
+            rows[ref.key],
+            watch=partial(progress.rows, ref.key),
+            keep_files=options["keep_files"],
+        )
 
     form = options["format"]
     with output.Progress(

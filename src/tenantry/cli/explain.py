@@ -10,15 +10,19 @@ from django.test import RequestFactory
 
 from tenantry.catalog.models import State
 from tenantry.conf import conf
+from tenantry.context import override_tenant
 from tenantry.isolation import isolations
 from tenantry.routing.chain import is_exempt, resolve, trace
 from tenantry.routing.resolvers import Resolution, host_of
+from tenantry.scopes.storage.contents import tenant_storages
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from django.core.management.base import BaseCommand
     from django.http import HttpRequest
+
+    from tenantry.types import TenantRef
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -69,6 +73,15 @@ def describe(resolution: Resolution | None) -> str:
     return f"tenant {resolution.tenant.ref.key}{prefix}"
 
 
+def folders_of(ref: TenantRef) -> dict[str, str]:
+    """Return where the tenant's files are, in each storage that knows it."""
+    with override_tenant(ref):
+        return {
+            f"files {alias}": storage.folder()
+            for alias, storage in tenant_storages().items()
+        }
+
+
 def consequences(resolution: Resolution | None) -> dict[str, str]:
     """Return what a request so resolved would get and use."""
     if resolution is None:
@@ -85,6 +98,7 @@ def consequences(resolution: Resolution | None) -> dict[str, str]:
         "placement": f"{ref.placement} ({isolation.name})",
         **isolation.describe(ref),
         "urlconf": conf.urlconf_of(ref.kind),
+        **folders_of(ref),
     }
     if resolution.tenant.state != State.ACTIVE:
         found["answer"] = f"by {conf.unavailable_view}"

@@ -6,6 +6,7 @@ alias `tenantry:shared`; foreign keys to them cannot be enforced (check E030).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tenantry.types import TenantRef
 
 LIMIT_REACTIONS = ("exceed", "raise")
+
+# What this process made in tests, by placement: a rollback takes the tenant's row only.
+made_in_tests: defaultdict[str, set[str]] = defaultdict(set)
 
 
 class DatabaseIsolation(Isolation):
@@ -101,11 +105,17 @@ class DatabaseIsolation(Isolation):
 
     def create_empty(self, ref: TenantRef) -> None:
         """Make the database."""
+        self._remember(ref)
         self.server.create_empty(ref.location)
 
     def create_from(self, ref: TenantRef, template: Template) -> None:
         """Copy the template's database."""
+        self._remember(ref)
         self.server.copy(template.token, ref.location)
+
+    def _remember(self, ref: TenantRef) -> None:
+        if self.in_tests:
+            made_in_tests[self.placement.alias].add(ref.location)
 
     def destroy(self, ref: TenantRef, *, watch: Watch | None = None) -> None:
         """Drop the database."""

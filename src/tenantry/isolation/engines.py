@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,10 +13,10 @@ from django.utils.module_loading import import_string
 
 from tenantry.context import override_tenant
 from tenantry.exceptions import LocationMissing, NotSupported
-from tenantry.isolation.identifiers import render
+from tenantry.isolation.identifiers import MAX_KEY_BYTES, render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tenantry.conf import Problem
     from tenantry.isolation.base import Applied, Isolation, Template
@@ -60,8 +61,25 @@ class Engine(ABC):
         """Return the name of the tenant's database; in tests one of its own."""
         pattern = self.options.get("NAME", self.default_name)
         if in_tests:
-            pattern = f"test_{pattern}"
+            pattern = self._prefix_in_tests(pattern) + pattern
         return render(pattern, key, max_bytes=self.max_bytes)
+
+    def _prefix_in_tests(self, pattern: str) -> str:
+        """Return the test database's name, or a short one of its own for a long one.
+
+        Test databases of other projects, workers and clones have tenants of the same
+        keys on the same server.
+        """
+        name = str(self.settings["NAME"])
+        longest = len(f"{name}_{pattern}".encode()) + MAX_KEY_BYTES
+        if longest <= self.max_bytes:
+            return f"{name}_"
+        return f"t{hashlib.sha256(name.encode()).hexdigest()[:6]}_"
+
+    def leave_tests(self, locations: Iterable[str]) -> None:
+        """Remove the databases, as the test database is about to go."""
+        for location in locations:
+            self.destroy(location)
 
     def template_location(self, token: str) -> str:
         """Return the name of the template's database."""

@@ -12,7 +12,12 @@ from tenantry.conf import Problem
 from tenantry.context import override_tenant
 from tenantry.isolation.base import Carried, Finding, Isolation
 from tenantry.isolation.handler import isolations
-from tenantry.isolation.identifiers import literal, quote
+from tenantry.isolation.identifiers import (
+    MAX_KEY_BYTES,
+    POSTGRESQL_MAX_BYTES,
+    literal,
+    quote,
+)
 from tenantry.isolation.tables import RECORD
 
 if TYPE_CHECKING:
@@ -26,14 +31,20 @@ BACKEND = "tenantry.backends.postgresql"
 RESERVED = {PUBLIC, SHARED_SCHEMA, "information_schema", "tenantry"}
 NOBODY = ""
 MOST = 10_000
+MOST_BESIDE_KEY = POSTGRESQL_MAX_BYTES - MAX_KEY_BYTES
 
 
-def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
+def carried(
+    path: tuple[str, ...], rows_of: str | None, application_name: str = ""
+) -> Carried:
     """Return what makes a statement look names up in these schemas, in order.
 
     *rows_of* is the row tenant whose rows it may see; None where the database holds no
-    rows of that sort. Temporary tables come last: one left by another tenant on this
-    connection never stands in for a table.
+    rows of that sort. *application_name* is what the server's own views show of the
+    connection meanwhile; as it is, where empty.
+
+    Temporary tables come last: one left by another tenant on this connection never
+    stands in for a table.
     """
     names = ", ".join(map(quote, (*path, "pg_temp")))
     sql = [f"SET LOCAL search_path TO {names};\n"]
@@ -45,6 +56,11 @@ def carried(path: tuple[str, ...], rows_of: str | None) -> Carried:
         sql.append(f"SET LOCAL tenantry.tenant TO {value};\n")
         calls.append(f"pg_catalog.set_config('tenantry.tenant', {value}, true)")
         settings.append(("tenantry.tenant", rows_of))
+    if application_name:
+        value = literal(application_name)
+        sql.append(f"SET LOCAL application_name TO {value};\n")
+        calls.append(f"pg_catalog.set_config('application_name', {value}, true)")
+        settings.append(("application_name", application_name))
     return Carried(
         "".join(sql).encode(),
         len(sql),
@@ -59,18 +75,29 @@ def nobody(database: str) -> str | None:
     return NOBODY if rows else None
 
 
+def _can_be_shown(name: object) -> bool:
+    """Whether the server shows the name as it is, whatever the key."""
+    if not isinstance(name, str) or "{key}" not in name:
+        return False
+    beside = name.replace("{key}", "", 1)
+    printable = beside.isascii() and beside.isprintable() and "\\" not in beside
+    return printable and "{" not in beside and len(beside) <= MOST_BESIDE_KEY
+
+
 class SharedConnectionIsolation(Isolation):
     """Tenants who are told apart by what their statements carry.
 
-    Options: `EXTRA_SCHEMAS` (schemas of extensions, in every tenant's search path).
+    Options: `EXTRA_SCHEMAS` (schemas of extensions, in every tenant's search path),
+    `APPLICATION_NAME` (pattern of the name that the server shows: `"shop:{key}"`).
     """
 
-    option_names = frozenset({"EXTRA_SCHEMAS"})
+    option_names = frozenset({"APPLICATION_NAME", "EXTRA_SCHEMAS"})
     shares_connection = True
 
     def __init__(self, placement: Any) -> None:
         super().__init__(placement)
         self.extra = tuple(self.options.get("EXTRA_SCHEMAS", ()))
+        self.application_name = self.options.get("APPLICATION_NAME", "")
         self._carried: dict[tuple[str, str, str], Carried] = {}
 
     @abstractmethod
@@ -94,7 +121,8 @@ class SharedConnectionIsolation(Isolation):
         """Return the settings that travel with each statement of the tenant."""
         found = self._carried.get((ref.key, ref.location, ref.kind))
         if found is None:
-            found = carried(self.path(ref), self.rows_of(ref))
+            name = self.application_name.replace("{key}", ref.key)
+            found = carried(self.path(ref), self.rows_of(ref), name)
             if len(self._carried) >= MOST:
                 self._carried.clear()
             self._carried[ref.key, ref.location, ref.kind] = found
@@ -112,6 +140,16 @@ class SharedConnectionIsolation(Isolation):
                 f"{where}['ENGINE'] is {self.engine!r}: {self.name} isolation needs "
                 f"{BACKEND!r}.",
                 "Only that engine sends each statement with its tenant.",
+            )
+        name = self.application_name
+        if name and not _can_be_shown(name):
+            yield Problem(
+                "E070",
+                f"OPTIONS['APPLICATION_NAME'] of placement {self.placement.alias!r} is "
+                f"{name!r}.",
+                "It is a string with '{key}' in it, of printable ASCII without a "
+                f"backslash, and of {MOST_BESIDE_KEY} characters beside the key: "
+                "PostgreSQL would cut or change another.",
             )
 
     def findings(self) -> list[Finding]:

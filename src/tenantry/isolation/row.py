@@ -39,7 +39,8 @@ class RowIsolation(SharedConnectionIsolation):
 
     Options: `OWNER_DATABASE` (alias of the role that owns and migrates the tables; the
     serving role itself unless given), `SCHEMA` (where the tables are, default
-    `"tenantry_rows"`), `EXTRA_SCHEMAS` (schemas of extensions, in every tenant's path).
+    `"tenantry_rows"`), `EXTRA_SCHEMAS` (schemas of extensions, in every tenant's path),
+    `APPLICATION_NAME` (what the server shows meanwhile: `"shop:{key}"`).
     """
 
     name = "row"

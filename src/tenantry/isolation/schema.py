@@ -47,6 +47,7 @@ class SchemaIsolation(SharedConnectionIsolation):
 
     Options: `NAME` (pattern of the schema's name, default `"{key}"`),
     `EXTRA_SCHEMAS` (schemas of extensions, in every tenant's path),
+    `APPLICATION_NAME` (what the server shows meanwhile: `"shop:{key}"`),
     `PG_DUMP` (path of pg_dump, by which templates are copied).
     """
 

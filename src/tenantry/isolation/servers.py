@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
@@ -23,8 +24,21 @@ if TYPE_CHECKING:
 class Server(Engine):
     """An engine whose databases are made by statements on a server."""
 
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """Give a cursor; inside a test's transaction one of another connection.
+
+        Servers refuse to make a database in a transaction, or end it for that.
+        """
+        with override_tenant(None):
+            connection = connections[self.database]
+            apart = connection.in_atomic_block and self.isolation.in_tests
+            made = connection._nodb_cursor() if apart else connection.cursor()  # noqa: SLF001
+            with made as cursor:
+                yield cursor
+
     def _execute(self, sql: str, params: Sequence[Any] | None = None) -> list[Any]:
-        with override_tenant(None), connections[self.database].cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(sql, params)
             return cast("list[Any]", cursor.fetchall()) if cursor.description else []
 
@@ -86,7 +100,7 @@ class MySQL(Server):
         """Make each table as the template's, with its rows; the marker last."""
         self.create_empty(location)
         names = sorted(self._tables(template), key=lambda name: name == self.marker)
-        with override_tenant(None), connections[self.database].cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute("SELECT DATABASE(), @@FOREIGN_KEY_CHECKS")
             before, checks = cursor.fetchone()
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import hashlib
 import os
@@ -22,7 +21,7 @@ from tenantry.isolation.engines import Engine
 from tenantry.isolation.identifiers import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class SQLite(Engine):
@@ -39,13 +38,24 @@ class SQLite(Engine):
 
     @property
     def directory(self) -> Path:
-        """Where the files of this placement are; in tests, a folder that goes."""
+        """Where the files of this placement are; in tests, a folder that goes.
+
+        Beside the test database where that is a file, so that it is kept with it.
+        """
         if self.isolation.in_tests:
-            return folder_for_tests(str(self.settings["NAME"]), os.getpid())
+            name = str(self.settings["NAME"])
+            if "memory" in name:
+                return folder_for_tests(name, os.getpid())
+            return Path(f"{name}.{self.isolation.placement.alias}")
         given = self.options.get("DIRECTORY")
         if given:
             return Path(given)
         return Path(self.settings["NAME"]).resolve().parent / "tenants"
+
+    def leave_tests(self, locations: Iterable[str]) -> None:
+        """Remove the folder, templates and all."""
+        del locations
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def problems(self) -> list[Problem]:
         """A database in memory has no folder beside it."""
@@ -177,9 +187,18 @@ class SQLite(Engine):
 @functools.cache
 def folder_for_tests(name: str, process: int) -> Path:
     """Return the folder of a test database's tenants; removed with the process."""
+    from multiprocessing.util import Finalize  # noqa: PLC0415  (for tests only)
+
     del name, process  # what the folder is kept for
     folder = Path(tempfile.mkdtemp(prefix="tenantry-test-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # Processes that multiprocessing starts end without Python's own `atexit`.
+    Finalize(
+        None,
+        shutil.rmtree,
+        args=(folder,),
+        kwargs={"ignore_errors": True},
+        exitpriority=0,
+    )
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 PROVISION = "provision"
 ADOPT = "adopt"
 DROP = "drop"
+DROP_KEEPING = "drop, keep files"
 TEMPLATE = "template"
 SUSPEND = "suspend"
 RESUME = "resume"

@@ -3,7 +3,8 @@
 Provisioning: `recorded` (the rows, in one transaction), `located` (schema, database or
 file, from the template), `seeded` (receivers of `tenant_provisioned`), then active. An
 error undoes what was done; a process that dies leaves a record, with which
-`resume(key)` finishes and `drop` removes. Dropping: `marked`, `removed`, then gone.
+`resume(key)` finishes and `drop` removes. Dropping: `marked`, `removed`, `files` unless
+they are kept, then gone.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import KeyTaken, LifecycleError, LocationTaken
 from tenantry.isolation import isolations
 from tenantry.lifecycle import journal
-from tenantry.lifecycle.actions import ADOPT, DROP, PROVISION
+from tenantry.lifecycle.actions import ADOPT, DROP, DROP_KEEPING, PROVISION
 from tenantry.lifecycle.adopt import finish as finish_adoption
+from tenantry.lifecycle.files import refuse_files, remove_files
 from tenantry.lifecycle.template import (
     close_connection,
     find_template,
@@ -66,8 +68,11 @@ def refuse_occupied(ref: TenantRef) -> None:
 
     In tests it is what a rolled-back test has left, and goes.
     """
+    if UsedKey.objects.filter(key=ref.key).exists():
+        return
+    refuse_files(ref)
     isolation = isolations[ref.placement]
-    if UsedKey.objects.filter(key=ref.key).exists() or not isolation.is_occupied(ref):
+    if not isolation.is_occupied(ref):
         return
     if isolation.in_tests:
         isolation.destroy(ref)
@@ -134,6 +139,7 @@ def finish(tenant: Any, *, last_step: str = "") -> Any:
         if last_step != "seeded":
             if last_step:
                 remove_location(tenant.ref)
+                remove_files(tenant.ref)
             make_and_seed(tenant)
         activate(tenant)
     except LocationTaken:
@@ -208,6 +214,7 @@ def undo(tenant: Any, *, keep_location: bool = False) -> None:
     with override_tenant(None):
         if not keep_location:
             remove_location(tenant.ref)
+        remove_files(tenant.ref)
         with transaction.atomic():
             remove_rows(tenant)
             UsedKey.objects.filter(key=tenant.key).delete()
@@ -238,18 +245,19 @@ def resume(key: str) -> Any:
                 "nothing was left unfinished",
                 next_step="`manage.py tenants list` shows the tenants and their state.",
             )
-        if record.action == DROP:
-            remove(tenant)
+        if record.action in (DROP, DROP_KEEPING):
+            remove(tenant, keep_files=record.action == DROP_KEEPING)
             return None
         if record.action == ADOPT:
             return finish_adoption(tenant)
         return finish(tenant, last_step=record.step)
 
 
-def drop(tenant: Any, *, watch: Watch | None = None) -> None:
+def drop(tenant: Any, *, watch: Watch | None = None, keep_files: bool = False) -> None:
     """Remove the tenant and all its data, for good; its key is never used again.
 
-    *watch* is called with how many rows are gone, where they go one by one. Raises
+    *watch* is called with how many rows are gone, where they go one by one; with
+    *keep_files* its files stay where they are. Raises
     `LifecycleBusy` while another process is at work on it, `LifecycleError` for a
     declared tenant, and `RuntimeError` inside an atomic block. Died half-way, it is
     finished by another call.
@@ -257,7 +265,10 @@ def drop(tenant: Any, *, watch: Watch | None = None) -> None:
     require_no_transaction()
     refuse_declared(tenant.key)
     with override_tenant(None):
-        journal.take_over(tenant.key)
+        record = journal.take_over(tenant.key)
+        if record is not None and record.action == DROP_KEEPING:
+            keep_files = True  # as the drop that died had been told
+        action = DROP_KEEPING if keep_files else DROP
         with (
             journal.announced(type(tenant), tenant.key, action=DROP, step="marked"),
             transaction.atomic(durable=True),
@@ -265,8 +276,8 @@ def drop(tenant: Any, *, watch: Watch | None = None) -> None:
             tenant.state = State.DROPPING
             tenant.save(update_fields=["state"])
             journal.end(tenant.key)
-            journal.begin(tenant.key, DROP, "marked")
-        remove(tenant, watch=watch)
+            journal.begin(tenant.key, action, "marked")
+        remove(tenant, watch=watch, keep_files=keep_files)
 
 
 def refuse_declared(key: str) -> None:
@@ -280,11 +291,16 @@ def refuse_declared(key: str) -> None:
         )
 
 
-def remove(tenant: Any, *, watch: Watch | None = None) -> None:
+def remove(
+    tenant: Any, *, watch: Watch | None = None, keep_files: bool = False
+) -> None:
     """Do the steps that follow the mark."""
     key, sender = tenant.key, type(tenant)
     with journal.recorded(sender, key, action=DROP, step="removed"):
         remove_location(tenant.ref, watch=watch)
+    if not keep_files:
+        with journal.recorded(sender, key, action=DROP, step="files"):
+            remove_files(tenant.ref)
     with journal.announced(sender, key, action=DROP, step="gone"), transaction.atomic():
         remove_rows(tenant)
         UsedKey.objects.update_or_create(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.urls import reverse
+from django.urls import get_urlconf, reverse, set_urlconf
 
 from tenantry.conf import conf
+from tenantry.context import override_tenant
 from tenantry.exceptions import NotSupported
 from tenantry.routing.chain import chain
 from tenantry.routing.prefix import script_prefix
@@ -39,19 +40,37 @@ def address_of(tenant: Entry) -> tuple[str, str]:
 
 def absolute_url(
     tenant: Entry,
-    path_or_name: str = "/",
+    target: Any = "/",
     *args: Any,
     **kwargs: Any,
 ) -> str:
-    """Return the tenant's URL of a path (`/x`) or of a name with its arguments."""
+    """Return the tenant's URL of a path (`/x`), a name with arguments, or an object."""
     host, prefix = address_of(tenant)
-    if path_or_name.startswith("/"):
-        path = prefix + path_or_name
+    if isinstance(target, str) and target.startswith("/"):
+        path = prefix + target
     else:
-        with script_prefix(prefix + "/"):
-            urlconf = conf.urlconf_of(tenant.ref.kind)
-            path = reverse(path_or_name, urlconf=urlconf, args=args, kwargs=kwargs)
+        urlconf = conf.urlconf_of(tenant.ref.kind)
+        with override_tenant(tenant.ref), script_prefix(prefix + "/"):
+            if isinstance(target, str):
+                path = reverse(target, urlconf=urlconf, args=args, kwargs=kwargs)
+            else:
+                path = _path_of(target, urlconf)
+    return f"{conf.scheme}://{with_port(host)}{path}"
+
+
+def _path_of(target: Any, urlconf: str) -> str:
+    """Return what the object says, reversing names by the URLconf."""
+    before = get_urlconf()
+    set_urlconf(urlconf)
+    try:
+        return str(target.get_absolute_url())
+    finally:
+        set_urlconf(before)
+
+
+def with_port(host: str) -> str:
+    """Return the host with `URL_PORT`, where that is not the scheme's own."""
     port = conf.url_port
     if port and port != DEFAULT_PORTS.get(conf.scheme):
-        host = f"{host}:{port}"
-    return f"{conf.scheme}://{host}{path}"
+        return f"{host}:{port}"
+    return host

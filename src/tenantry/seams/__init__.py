@@ -13,12 +13,20 @@ from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.seams import (
     admin,
+    cache,
     commands,
     deletions,
+    files,
     migrations,
     objects,
     places,
     querysets,
+    sessions,
+    settings,
+    signing,
+    sites,
+    tasks,
+    testing,
     values,
 )
 from tenantry.seams.substitution import INSTALLED, SCOPE_OF, SEAMS
@@ -28,13 +36,21 @@ __all__ = [
     "SCOPE_OF",
     "SEAMS",
     "admin",
+    "cache",
     "commands",
     "deletions",
+    "files",
     "install",
     "migrations",
     "objects",
     "places",
     "querysets",
+    "sessions",
+    "settings",
+    "signing",
+    "sites",
+    "tasks",
+    "testing",
     "values",
 ]
 

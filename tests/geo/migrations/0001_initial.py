@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(max_length=50)),
+                ("flag", models.FileField(null=True, upload_to="")),
             ],
         ),
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.backends.postgresql import operations
 
 from tenantry.isolation.identifiers import literal
+from tenantry.isolation.owner import owners
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -23,8 +24,8 @@ class DatabaseOperations(operations.DatabaseOperations):
         reset_sequences: bool = False,
         allow_cascade: bool = False,
     ) -> list[str]:
-        """Delete the tenant's rows: TRUNCATE would remove everybody's."""
-        if not self.connection.shares_tables:
+        """Delete rows: TRUNCATE would remove everybody's, and is for the owner only."""
+        if not (self.connection.shares_tables or self._serves()):
             return super().sql_flush(
                 style,
                 tables,
@@ -35,6 +36,11 @@ class DatabaseOperations(operations.DatabaseOperations):
         return [
             f"{delete} {style.SQL_FIELD(self.quote_name(table))};" for table in tables
         ]
+
+    def _serves(self) -> bool:
+        """Whether another role than the connection's owns the tables."""
+        alias = self.connection.configured_alias
+        return bool(owners[alias] != alias)
 
     def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:
         """Raise sequences to what the tenant has, and never lower them."""

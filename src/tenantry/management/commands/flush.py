@@ -26,4 +26,15 @@ class Command(flush.Command):
                 "flush tenants: manage.py tenants run -- flush --no-input"
             )
             raise CommandError(msg)
+        if get_tenant() is None and in_tests:
+            self.remove_databases()
         super().handle(**options)
+
+    def remove_databases(self) -> None:
+        """Remove the databases of tests' tenants: their rows are about to go."""
+        placements = [i.placement.alias for i in isolations.all() if i.in_tests]
+        rows = registry.tenant_model._base_manager.filter(placement__in=placements)
+        for row in rows:
+            isolation = isolations[row.placement]
+            if not isolation.shares_connection:
+                isolation.destroy(row.ref)

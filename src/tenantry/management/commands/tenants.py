@@ -16,6 +16,7 @@ VERBS = (
     "list",
     "create",
     "show",
+    "set",
     "explain",
     "migrate",
     "run",

@@ -1,0 +1,235 @@
+"""One login for many tenants: a link that logs a shared user in at a tenant, once.
+
+The shared site signs who may enter which tenant; the tenant sees that the link is for
+it, new, and unused, and opens a session of its own. No cookie crosses hosts.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlencode, urlsplit
+
+from django.contrib.auth import (
+    BACKEND_SESSION_KEY,
+    get_user_model,
+    load_backend,
+    login,
+)
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.signing import BadSignature, TimestampSigner
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import NoReverseMatch, get_script_prefix
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.module_loading import import_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from tenantry import guards
+from tenantry.catalog.models import State, UsedToken
+from tenantry.catalog.registry import registry
+from tenantry.conf import conf
+from tenantry.context import as_ref, get_tenant, override_tenant, require_tenant
+from tenantry.exceptions import NotSupported, TenantNotFound, TenantUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenantry.types import HasRef, TenantRef
+
+__all__ = ["LIFETIME", "URL_NAME", "hand_over", "receive", "use_once"]
+
+logger = logging.getLogger("tenantry.handover")
+
+LIFETIME = timedelta(seconds=60)
+KEPT_AFTER = timedelta(hours=1)  # clocks of several machines differ
+FORGOTTEN_AT_ONCE = 100
+URL_NAME = "tenantry_receive"
+SALT = "tenantry.handover"
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def hand_over(
+    who: Any,
+    tenant: TenantRef | HasRef | str,
+    *,
+    next: str = "/",  # noqa: A002  (Django's name for it)
+) -> str:
+    """Return a URL at the tenant that logs the user in there: once, within a minute.
+
+    *who* is the request of the logged-in user, or the user, who must be a shared one.
+    *next* is the path within the tenant that follows. The tenant's URLconf has the view
+    `receive` under the name `tenantry_receive`.
+
+    Raises `PermissionDenied` for a user who is not logged in or not active,
+    `NotSupported` for a user who is a tenant's own, `TenantNotFound` and
+    `TenantUnavailable`.
+    """
+    user, backend = _user_and_backend(who)
+    row = _row_of(tenant)
+    claims = {
+        "id": secrets.token_urlsafe(16),
+        "tenant": row.key,
+        "user": user._meta.pk.value_to_string(user),
+        "backend": backend,
+        "next": next,
+    }
+    try:
+        address = row.url(URL_NAME)
+    except NoReverseMatch as error:
+        msg = (
+            f"Tenant {row.key!r} has no URL named {URL_NAME!r}. Add to its URLconf: "
+            f"path('enter/', tenantry.scopes.handover.receive, name={URL_NAME!r})."
+        )
+        raise ImproperlyConfigured(msg) from error
+    with override_tenant(None):
+        token = _signer().sign_object(claims)
+    return f"{address}?{urlencode({'token': token})}"
+
+
+@never_cache
+@require_GET
+def receive(
+    request: HttpRequest,
+    find_user: Callable[[Any, HttpRequest], Any] | str | None = None,
+) -> HttpResponse:
+    """Log in, at the active tenant, the user that the shared site has handed over.
+
+    *find_user*, a function or its path, is called with the shared user and the request,
+    the tenant being active, and returns the user who logs in, or None. Needed where
+    users are the tenant's own; elsewhere a place to see whether the user may enter.
+
+    Refuses with 403 what is not meant for this tenant, too old, used or not ours.
+    """
+    tenant = require_tenant()
+    claims = _claims(request.GET.get("token", ""), tenant)
+    found = None if claims is None else _user(claims, request, find_user)
+    if claims is None or found is None or not getattr(found, "is_active", True):
+        logger.warning("A login handed over to %r was refused.", tenant.key)
+        raise PermissionDenied
+    login(request, found, backend=getattr(found, "backend", claims["backend"]))
+    response = HttpResponseRedirect(_within_tenant(claims["next"]))
+    response["Referrer-Policy"] = "no-referrer"  # the token is in our URL
+    return response
+
+
+def use_once(token: str, *, until: datetime) -> bool:
+    """Record the token as used; return False where it was already, by whomever.
+
+    One of any number that try at once gets True: the row in the shared database is
+    unique. *until* is when the token is worthless anyway.
+    """
+    with override_tenant(None):
+        _forget_used()
+        digest = sha256(token.encode()).hexdigest()
+        try:
+            with transaction.atomic():
+                UsedToken.objects.create(digest=digest, expires_at=until)
+        except IntegrityError:
+            return False
+    return True
+
+
+def _forget_used() -> None:
+    """Remove some of those that are worthless; by key, so that nobody waits for us."""
+    old = UsedToken.objects.filter(expires_at__lt=timezone.now() - KEPT_AFTER)
+    digests = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    if digests:
+        UsedToken.objects.filter(pk__in=digests).delete()
+
+
+def _signer() -> TimestampSigner:
+    """Return what signs for the shared site; to be used with no tenant active."""
+    key, *older = conf.secret_keys
+    return TimestampSigner(key=key, fallback_keys=older, salt=SALT)
+
+
+def _user_and_backend(who: Any) -> tuple[Any, str]:
+    """Return the user to hand over, and the backend by which they logged in."""
+    user, backend = who, getattr(who, "backend", None)
+    if isinstance(who, HttpRequest):
+        user = who.user
+        backend = who.session.get(BACKEND_SESSION_KEY)
+    if not (user.is_authenticated and getattr(user, "is_active", True)):
+        msg = "Only a user who is logged in and active can be handed over to a tenant."
+        raise PermissionDenied(msg)
+    guards.require_object(user)
+    tenant = get_tenant()
+    if tenant is not None and guards.sides_now()[user._meta.app_label].tenants:
+        msg = (
+            f"A user of tenant {tenant.key!r} is nobody elsewhere: only shared users "
+            "can be handed over, by the shared site."
+        )
+        raise NotSupported(msg)
+    return user, backend or conf.authentication_backends[0]
+
+
+def _row_of(tenant: TenantRef | HasRef | str) -> Any:
+    """Return the row of a tenant that can be reached."""
+    ref = as_ref(tenant)
+    entry = registry.by_key(ref.key) if ref is not None else None
+    if entry is None:
+        raise TenantNotFound(str(tenant))
+    if entry.state != State.ACTIVE:
+        raise TenantUnavailable(entry.ref.key, State(entry.state).label)
+    return entry.instance()
+
+
+def _claims(token: str, tenant: TenantRef) -> dict[str, Any] | None:
+    """Return what the token says, where it is for this tenant, new and unused."""
+    with override_tenant(None):
+        try:
+            claims: dict[str, Any] = _signer().unsign_object(token, max_age=LIFETIME)
+        except BadSignature:
+            return None
+    if claims["tenant"] != tenant.key:
+        return None
+    until = timezone.now() + LIFETIME
+    return claims if use_once(f"{SALT}:{claims['id']}", until=until) else None
+
+
+def _user(claims: dict[str, Any], request: HttpRequest, find_user: Any) -> Any:
+    """Return the user who logs in, or None."""
+    if claims["backend"] not in conf.authentication_backends:
+        return None
+    model = get_user_model()
+    with override_tenant(None):
+        pk = model._meta.pk.to_python(claims["user"])
+        shared = load_backend(claims["backend"]).get_user(pk)
+    if find_user is not None and shared is not None:
+        find = import_string(find_user) if isinstance(find_user, str) else find_user
+        return find(shared, request)
+    if guards.sides_now()[model._meta.app_label].tenants:
+        msg = (
+            "Tenants have users of their own: give `receive` a function `find_user` "
+            "that returns the tenant's user for a shared one."
+        )
+        raise ImproperlyConfigured(msg)
+    return shared
+
+
+def _within_tenant(path: str) -> str:
+    """Return the path where it stays within the tenant; else its first page."""
+    prefix = get_script_prefix().rstrip("/")
+    if not _is_path(path):
+        return f"{prefix}/"
+    within = not prefix or path == prefix or path.startswith(f"{prefix}/")
+    return path if within else prefix + path
+
+
+def _is_path(path: str) -> bool:
+    """Whether it is a path, and one that leads nowhere else.
+
+    A prefix may be all that parts two tenants, so there is no ".." in any disguise.
+    """
+    if not path.startswith("/") or CONTROL.search(path):
+        return False
+    if not url_has_allowed_host_and_scheme(path, allowed_hosts=None):
+        return False
+    return ".." not in unquote(urlsplit(path).path).replace("\\", "/").split("/")

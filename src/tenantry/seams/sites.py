@@ -1,0 +1,196 @@
+"""Seams of sites and addresses: they are the active tenant's, as the catalog says."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import connections
+from django.db.models.signals import post_delete, post_save
+from django.http.request import split_domain_port
+from django.urls import base as urls
+
+from tenantry.catalog.registry import registry
+from tenantry.conf import conf
+from tenantry.context import ACTIVE, override_tenant
+from tenantry.exceptions import NotSupported
+from tenantry.routing.absolute import address_of, with_port
+from tenantry.routing.chain import chain
+from tenantry.scopes.sites import (
+    SitesByTenant,
+    as_the_catalog_says,
+    made_of_the_catalog,
+)
+from tenantry.seams.substitution import seam_of, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenantry.catalog.registry import Entry
+
+LONGEST_NAME = 50  # of a Site's, in Django
+
+
+@seam_of("sites")
+def sites_are_the_tenants() -> None:
+    """`SITE_CACHE` and `SITE_ID` are the process's; hosts and names the catalog's."""
+    if not apps.is_installed("django.contrib.sites"):
+        return
+    from django.contrib.sites import models  # noqa: PLC0415  (has a model)
+
+    kept = SitesByTenant()
+    vars(models)["SITE_CACHE"] = kept
+
+    def get_current(original: Any, self: Any, request: Any = None) -> Any:
+        return _current(lambda: original(self, request), self, request)
+
+    def clear_cache(original: Any, self: Any) -> None:
+        del original, self
+        kept.clear()
+
+    def changed(**_: object) -> None:
+        if ACTIVE.get() is None:  # a shared row, that tenants may be answered with
+            kept.clear()
+
+    wrap(models.SiteManager, "get_current", get_current)
+    wrap(models.SiteManager, "clear_cache", clear_cache)
+    for signal in (post_save, post_delete):
+        signal.connect(changed, sender=models.Site, weak=False)
+
+
+def _current(stored: Callable[[], Any], manager: Any, request: Any) -> Any:
+    """Return the `Site` of the active tenant, or of the shared site."""
+    tenant = ACTIVE.get()
+    if tenant is None:
+        if request is None or conf.in_shared("sites"):
+            return stored()
+        host = request.get_host()
+        return made_of_the_catalog(
+            manager.model, pk=conf.site_id, domain=host, name=host
+        )
+    entry = _asking(registry.by_key, tenant.key)
+    domain = entry and _domain(entry, request)
+    if not domain:
+        return stored()
+    if "sites" in conf.apps_of(tenant.kind):
+        return _own(stored, manager, entry, domain)
+    return _of_shared(stored, manager, entry, domain)
+
+
+def _domain(entry: Entry, request: Any) -> str | None:
+    """Return the tenant's primary host, or else the one that it was asked at."""
+    try:
+        host, _ = _asking(address_of, entry)
+    except NotSupported:
+        return None if request is None else str(request.get_host())
+    return with_port(host)
+
+
+def _own(stored: Any, manager: Any, entry: Entry, domain: str) -> Any:
+    """Return the row in the tenant's own table, with an address that is its own."""
+    try:
+        site = stored()
+    except manager.model.DoesNotExist:
+        site = None if conf.site_id else manager.order_by("pk").first()
+        if site is None:
+            raise
+    own = site.domain == domain or _asking(_leads_to, entry, site.domain)
+    return as_the_catalog_says(site, domain=domain, name=_name(entry), own=own)
+
+
+def _of_shared(stored: Any, manager: Any, entry: Entry, domain: str) -> Any:
+    """Return the shared row that is the tenant's, or what the row would say.
+
+    A row is the tenant's where `SITE_ID` is a setting of the tenant's, and where it has
+    the tenant's domain.
+    """
+    with override_tenant(None):
+        everybodys = conf.site_id
+    if conf.site_id != everybodys:
+        return stored()
+    from django.contrib.sites import models  # noqa: PLC0415  (has a model)
+
+    kept: Any = models.SITE_CACHE
+    known = ("of the tenant", domain)
+    if known not in kept:
+        kept[known] = manager.filter(domain__iexact=domain).first()
+    return kept[known] or _made(manager, domain=domain, name=_name(entry))
+
+
+def _made(manager: Any, *, domain: str, name: str) -> Any:
+    return made_of_the_catalog(manager.model, pk=conf.site_id, domain=domain, name=name)
+
+
+def _name(entry: Entry) -> str:
+    return str(entry.instance())[:LONGEST_NAME]
+
+
+def _leads_to(entry: Entry, domain: str) -> bool:
+    """Whether the host is one of the tenant's."""
+    host = split_domain_port(domain)[0]
+    if any(found.tenant.ref == entry.ref for found in registry.by_host(host)):
+        return True
+    addresses = [resolver.address(entry) for resolver in chain()]
+    return host in [address[0] for address in addresses if address is not None]
+
+
+def _asking(look: Callable[..., Any], *args: Any) -> Any:
+    """Return what the catalog says, also in async code when it is not in memory.
+
+    What reverses a URL there cannot wait for it; the look takes a small query, once in
+    `CATALOG_REFRESH_SECONDS`.
+    """
+    try:
+        return look(*args)
+    except SynchronousOnlyOperation:
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(_closing, look, *args).result()
+
+
+def _closing(look: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return look(*args)
+    finally:
+        connections.close_all()
+
+
+@seam_of("sites")
+def urls_outside_of_requests_have_the_prefix() -> None:
+    """In tasks, mails and the shell nothing but the active tenant says the prefix."""
+
+    def get_script_prefix(original: Any) -> str:
+        found: str = original()
+        tenant = ACTIVE.get()
+        in_request = hasattr(vars(urls)["_urlconfs"], "value")
+        if found != "/" or tenant is None or in_request:
+            return found
+        entry = _asking(registry.by_key, tenant.key)
+        try:
+            return found if entry is None else f"{_asking(address_of, entry)[1]}/"
+        except NotSupported:
+            return found
+
+    wrap(urls, "get_script_prefix", get_script_prefix)
+
+
+@seam_of("sites")
+def sitemaps_remember_by_tenant() -> None:
+    """A sitemap is one object for all requests, and keeps when it last changed."""
+    if not apps.is_installed("django.contrib.sitemaps"):
+        return
+    from django.contrib.sitemaps import Sitemap  # noqa: PLC0415  (not all have it)
+
+    kept = "_latest_lastmod_by_tenant"
+
+    def read(sitemap: Any) -> Any:
+        try:
+            return vars(sitemap)[kept][ACTIVE.get()]
+        except KeyError:
+            raise AttributeError("latest_lastmod") from None
+
+    def write(sitemap: Any, value: Any) -> None:
+        vars(sitemap).setdefault(kept, {})[ACTIVE.get()] = value
+
+    setattr(Sitemap, "latest_lastmod", property(read, write))  # noqa: B010  (no stub)

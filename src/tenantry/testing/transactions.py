@@ -1,0 +1,58 @@
+"""Transactions around a test in the databases of its tenants, undone at its end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, transaction
+
+from tenantry.context import override_tenant
+from tenantry.isolation import isolations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tenantry.types import TenantRef
+
+
+def apart(refs: Sequence[TenantRef]) -> list[TenantRef]:
+    """Return the tenants that have connections of their own."""
+    return [ref for ref in refs if not isolations[ref.placement].shares_connection]
+
+
+def enter(ref: TenantRef) -> Any:
+    """Begin a transaction of a test in the tenant's database; return its block."""
+    block: Any = transaction.atomic(using=ref.label)
+    block._from_testcase = True  # noqa: SLF001  (as Django marks a TestCase's own)
+    with override_tenant(ref):
+        block.__enter__()
+    return block
+
+
+def roll_back(ref: TenantRef, block: Any) -> None:
+    """Undo what was done in the block, and leave it."""
+    with override_tenant(ref):
+        transaction.set_rollback(True, using=ref.label)
+        block.__exit__(None, None, None)
+
+
+@contextmanager
+def rolled_back(refs: Sequence[TenantRef]) -> Iterator[None]:
+    """Undo at the end what the block does in these tenants."""
+    with ExitStack() as stack:
+        for ref in refs:
+            stack.callback(roll_back, ref, enter(ref))
+        yield
+        for ref in refs:
+            _check(ref)
+
+
+def _check(ref: TenantRef) -> None:
+    """Raise where deferred constraints are not met: nothing is ever committed."""
+    with override_tenant(ref):
+        connection = connections[ref.label]
+        if connection.features.can_defer_constraint_checks and not (
+            connection.needs_rollback
+        ):
+            connection.check_constraints()

@@ -1,0 +1,1 @@
+"""A tenant app with templates in rows."""
