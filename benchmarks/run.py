@@ -13,13 +13,14 @@ import measure_memory
 import measure_migrate
 import measure_requests
 import measure_rows
+import measure_services
 import measure_tenants
 import measure_tests
 from cluster import private_server
 from report import Report
 from roles import make_roles
 
-SECTIONS = ["requests", "memory", "migrate", "rows", "tests"]
+SECTIONS = ["requests", "memory", "migrate", "rows", "services", "tests"]
 
 
 def arguments():
@@ -68,6 +69,9 @@ def main():
             measure_rows.measure(report, server, quick=given.quick)
         if "tests" in given.only:
             measure_tests.measure(report, server, quick=given.quick)
+
+        if "services" in given.only:
+            measure_services.measure(report, server, quick=given.quick)
     report.about["load after"] = os.getloadavg()[0]
     report.summary()
     if given.json:

@@ -186,6 +186,32 @@ def pace_requests(site, *, view, hosts, seconds, rate):
     return found
 
 
+def activate(keys, rounds, times=1000):
+    """Return how many microseconds of CPU activating a tenant takes, round by round.
+
+    Interleaved with the same loop around a block that does nothing.
+    """
+    from django.apps import apps  # noqa: PLC0415
+
+    from tenantry import override_tenant  # noqa: PLC0415
+
+    tenants = apps.get_model("customers.Tenant").objects.filter(key__in=keys)
+    refs = itertools.cycle([tenant.ref for tenant in tenants])
+
+    def seconds(block):
+        chosen = list(itertools.islice(refs, times))
+        started = time.process_time_ns()
+        for ref in chosen:
+            with block(ref):
+                pass
+        return (time.process_time_ns() - started) / 1e9
+
+    return [
+        (seconds(override_tenant) - seconds(contextlib.nullcontext)) / times * 1e6
+        for _ in range(rounds)
+    ]
+
+
 def footprint():
     """Return this process' memory, and what it holds open."""
     gc.collect()
@@ -212,6 +238,7 @@ def answers():
         "count": lambda **given: count_requests(site, **given),
         "pace": lambda **given: pace_requests(site, **given),
         "footprint": footprint,
+        "activate": activate,
         "pin": pin,
         "prepare": prepare,
         "query": query,

@@ -53,10 +53,6 @@ BULK_CREATE = (
     "self, objs, batch_size, ignore_conflicts, update_conflicts, update_fields, "
     "unique_fields"
 )
-COLLECT = (
-    "self, objs, source, nullable, collect_related, source_attr, reverse_dependency, "
-    "keep_parents, fail_on_restricted"
-)
 if find_spec("django.tasks"):
     from django.tasks import base as django_tasks
     from django.tasks import signals, task_backends
@@ -73,6 +69,10 @@ if find_spec("django.tasks"):
     ]
 else:  # Django 5.2: tests/contrib/test_django_tasks.py
     TASKS = []
+COLLECT = (
+    "self, objs, source, nullable, collect_related, source_attr, reverse_dependency, "
+    "keep_parents, fail_on_restricted"
+)
 # What each seam substitutes: the owner, the name, and Django's own parameters.
 SUBSTITUTED = {
     "querysets_are_bound": [
@@ -191,23 +191,6 @@ SUBSTITUTED = {
     "allowed_hosts_follow_the_catalog": [
         (http_request, "validate_host", "host, allowed_hosts"),
     ],
-    "the_admin_shows_what_is_there": [
-        (AdminSite, "_build_app_dict", "self, request, label"),
-        (AdminSite, "admin_view", "self, view, cacheable"),
-    ],
-    "the_admin_offers_what_is_there": [
-        (AutocompleteJsonView, "process_request", "self, request"),
-        (BaseModelAdmin, "formfield_for_dbfield", "self, db_field, request, **kwargs"),
-    ],
-    "commands_say_how_they_are_run_for_a_tenant": [
-        (BaseCommand, "run_from_argv", "self, argv"),
-    ],
-    "stale_content_types_are_not_passed_over": [
-        (remove_stale_contenttypes.Command, "handle", "self, **options"),
-    ],
-    "the_development_server_lists_tenants": [
-        (runserver.Command, "on_bind", "self, server_port"),
-    ],
     "signers_ask_for_their_key_when_used": [
         (Signer, "__init__", "self, key, sep, salt, algorithm, fallback_keys"),
     ],
@@ -259,6 +242,23 @@ SUBSTITUTED = {
             "clone_test_db",
             "self, suffix, verbosity, autoclobber, keepdb",
         ),
+    ],
+    "the_admin_shows_what_is_there": [
+        (AdminSite, "_build_app_dict", "self, request, label"),
+        (AdminSite, "admin_view", "self, view, cacheable"),
+    ],
+    "the_admin_offers_what_is_there": [
+        (AutocompleteJsonView, "process_request", "self, request"),
+        (BaseModelAdmin, "formfield_for_dbfield", "self, db_field, request, **kwargs"),
+    ],
+    "commands_say_how_they_are_run_for_a_tenant": [
+        (BaseCommand, "run_from_argv", "self, argv"),
+    ],
+    "stale_content_types_are_not_passed_over": [
+        (remove_stale_contenttypes.Command, "handle", "self, **options"),
+    ],
+    "the_development_server_lists_tenants": [
+        (runserver.Command, "on_bind", "self, server_port"),
     ],
     "migration_signals_name_their_tenant": [
         (pre_migrate, "send", "sender, **named"),

@@ -114,21 +114,6 @@ class AbstractTenant(TenantRow):
             )
         lifecycle.drop(self, keep_files=keep_files)
 
-    def suspend(self) -> None:
-        """Answer its requests with 403 from now on; its data stays as it is.
-
-        Other processes notice within `CATALOG_REFRESH_SECONDS`. Raises `LifecycleError`
-        for a tenant that is being provisioned or dropped.
-        """
-        service.suspend(self)
-
-    def resume(self) -> None:
-        """Serve it again, after it was suspended or in maintenance.
-
-        Raises `LifecycleError` for a tenant that is being provisioned or dropped.
-        """
-        service.resume(self)
-
     def set_settings(self, **values: Any) -> None:
         """Give the tenant values of its own for declared settings; None takes one away.
 
@@ -158,6 +143,21 @@ class AbstractTenant(TenantRow):
             row.save(update_fields=["settings"])
         self.settings = row.settings
         self.remember()
+
+    def suspend(self) -> None:
+        """Answer its requests with 403 from now on; its data stays as it is.
+
+        Other processes notice within `CATALOG_REFRESH_SECONDS`. Raises `LifecycleError`
+        for a tenant that is being provisioned or dropped.
+        """
+        service.suspend(self)
+
+    def resume(self) -> None:
+        """Serve it again, after it was suspended or in maintenance.
+
+        Raises `LifecycleError` for a tenant that is being provisioned or dropped.
+        """
+        service.resume(self)
 
     def url(self, target: Any = "/", *args: Any, **kwargs: Any) -> str:
         """Return an absolute URL of this tenant: of a path (`/x`), or of a URL name.

@@ -33,7 +33,6 @@ TENANTS_LOADERS = ("tenantry.scopes.templates.",)
 def of_services() -> Iterator[Problem]:
     """Check the settings of each service."""
     yield from _scopes()
-    yield from _shared_admin()
     yield from _settings()
     yield from _secrets()
     yield from _mailers()
@@ -45,6 +44,7 @@ def of_services() -> Iterator[Problem]:
     yield from _queues()
     yield from _django_tasks()
     yield from _channel_layers()
+    yield from _shared_admin()
 
 
 def _scopes() -> Iterator[Problem]:
@@ -54,27 +54,6 @@ def _scopes() -> Iterator[Problem]:
             near = difflib.get_close_matches(str(name), SCOPES, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {SCOPES}."
             yield Problem("E055", f"TENANTRY['SCOPES'] names {name!r}.", hint)
-
-
-def _shared_admin() -> Iterator[Problem]:
-    """Find an admin on the shared site that has no tables there."""
-    if not conf.shared_urlconf or not apps.is_installed("django.contrib.admin"):
-        return
-    with suppress(ImportError, ImproperlyConfigured):  # told by others
-        if "admin" in get_resolver(conf.shared_urlconf).app_dict:
-            yield from _tables_of_admin()
-
-
-def _tables_of_admin() -> Iterator[Problem]:
-    needed = {"admin", "contenttypes", conf.auth_user_model.partition(".")[0]}
-    missing = sorted(label for label in needed if not conf.in_shared(label))
-    if missing:
-        yield Problem(
-            "W079",
-            f"The shared site ({conf.shared_urlconf}) serves an admin, and "
-            f"{', '.join(missing)} is not in TENANTRY['SHARED_APPS'].",
-            "Add it there, or take the admin out of that URLconf.",
-        )
 
 
 def _settings() -> Iterator[Problem]:
@@ -314,4 +293,25 @@ def _channel_layers() -> Iterator[Problem]:
             "No entry of CHANNEL_LAYERS knows the tenant: a group of one name is the "
             "same in all of them.",
             "Put 'tenantry.contrib.channels.TenantChannelLayer' around the layer.",
+        )
+
+
+def _shared_admin() -> Iterator[Problem]:
+    """Find an admin on the shared site that has no tables there."""
+    if not conf.shared_urlconf or not apps.is_installed("django.contrib.admin"):
+        return
+    with suppress(ImportError, ImproperlyConfigured):  # told by others
+        if "admin" in get_resolver(conf.shared_urlconf).app_dict:
+            yield from _tables_of_admin()
+
+
+def _tables_of_admin() -> Iterator[Problem]:
+    needed = {"admin", "contenttypes", conf.auth_user_model.partition(".")[0]}
+    missing = sorted(label for label in needed if not conf.in_shared(label))
+    if missing:
+        yield Problem(
+            "W079",
+            f"The shared site ({conf.shared_urlconf}) serves an admin, and "
+            f"{', '.join(missing)} is not in TENANTRY['SHARED_APPS'].",
+            "Add it there, or take the admin out of that URLconf.",
         )

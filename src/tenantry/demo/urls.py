@@ -9,5 +9,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("products/<int:pk>/", views.product, name="product"),
     path("basket/", views.basket, name="basket"),
+    path("checkout/", views.checkout, name="checkout"),
+    path("orders/<int:pk>/", views.order, name="order"),
     path("admin/", admin.site.urls),
 ]

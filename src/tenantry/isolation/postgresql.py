@@ -47,20 +47,22 @@ def carried(
     stands in for a table.
     """
     names = ", ".join(map(quote, (*path, "pg_temp")))
-    sql = [f"SET LOCAL search_path TO {names};\n"]
     settings = [("search_path", names)]
-    # `SET LOCAL` warns in a pipeline, which PostgreSQL does not count as a transaction.
-    calls = [f"pg_catalog.set_config('search_path', {literal(names)}, true)"]
     if rows_of is not None:
-        value = literal(rows_of)
-        sql.append(f"SET LOCAL tenantry.tenant TO {value};\n")
-        calls.append(f"pg_catalog.set_config('tenantry.tenant', {value}, true)")
         settings.append(("tenantry.tenant", rows_of))
     if application_name:
-        value = literal(application_name)
-        sql.append(f"SET LOCAL application_name TO {value};\n")
-        calls.append(f"pg_catalog.set_config('application_name', {value}, true)")
         settings.append(("application_name", application_name))
+    # A path is a list of names to SET, and one text to `set_config`.
+    values = [names, *(literal(value) for _, value in settings[1:])]
+    sql = [
+        f"SET LOCAL {name} TO {value};\n"
+        for (name, _), value in zip(settings, values, strict=True)
+    ]
+    # `SET LOCAL` warns in a pipeline, which PostgreSQL does not count as a transaction.
+    calls = [
+        f"pg_catalog.set_config('{name}', {literal(value)}, true)"
+        for name, value in settings
+    ]
     return Carried(
         "".join(sql).encode(),
         len(sql),

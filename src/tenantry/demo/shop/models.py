@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from django.core.validators import FileExtensionValidator
 from django.db import models
 from django.urls import reverse
 
 from tenantry.demo.shop import looks
+
+PICTURES = ("jpeg", "jpg", "png", "webp")
 
 
 def choices(values: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -54,6 +57,37 @@ class Product(models.Model):
     def get_absolute_url(self) -> str:
         """Return the product's page."""
         return reverse("product", args=[self.pk])
+
+
+class Photo(models.Model):
+    """A picture of a product that a visitor sent in."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE)
+    file = models.FileField(
+        upload_to="photos", validators=[FileExtensionValidator(PICTURES)]
+    )
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return self.file.name or ""
+
+
+class Order(models.Model):
+    """What a visitor ordered; confirmed by mail, in the background."""
+
+    email = models.EmailField()
+    total = models.DecimalField(max_digits=9, decimal_places=2)
+    placed_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"Order {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        """Return the order's page."""
+        return reverse("order", args=[self.pk])
 
 
 class Post(models.Model):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from tenantry.demo.shop.models import Post, Product
+from tenantry.demo.shop.forms import OrderForm, PhotoForm
+from tenantry.demo.shop.models import Order, Photo, Post, Product
+from tenantry.demo.shop.tasks import confirm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+PHOTOS = 12
+Line: TypeAlias = tuple[Product, int, Decimal]
 
 
 @require_safe
@@ -21,11 +28,17 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "shop/home.html", context)
 
 
-@require_safe
 def product(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one product."""
+    """Show one product and the pictures of it; take the picture that is posted."""
     found = get_object_or_404(Product, pk=pk)
-    return render(request, "shop/product.html", {"product": found})
+    photo = Photo(product=found)
+    form = PhotoForm(request.POST or None, request.FILES or None, instance=photo)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        return redirect(found)
+    photos = Photo.objects.filter(product=found)[:PHOTOS]
+    context = {"product": found, "photos": photos, "form": form}
+    return render(request, "shop/product.html", context)
 
 
 def basket(request: HttpRequest) -> HttpResponse:
@@ -38,9 +51,46 @@ def basket(request: HttpRequest) -> HttpResponse:
             wanted[pk] = wanted.get(pk, 0) + 1
         request.session["basket"] = wanted if pk else {}
         return redirect("basket")
-    lines = [
+    return show_basket(request, OrderForm())
+
+
+def show_basket(request: HttpRequest, form: OrderForm) -> HttpResponse:
+    """Show what is in the basket, and the form to order it."""
+    lines = lines_of(request)
+    context = {"lines": lines, "total": total_of(lines), "form": form}
+    return render(request, "shop/basket.html", context)
+
+
+def lines_of(request: HttpRequest) -> list[Line]:
+    """Return each product in the basket, how many, and for what price."""
+    wanted: dict[str, int] = request.session.get("basket", {})
+    return [
         (found, wanted[str(found.pk)], found.price * wanted[str(found.pk)])
         for found in Product.objects.filter(pk__in=wanted)
     ]
-    context = {"lines": lines, "total": sum(price for _, _, price in lines)}
-    return render(request, "shop/basket.html", context)
+
+
+def total_of(lines: list[Line]) -> Decimal:
+    """Return what the lines cost together."""
+    return sum((price for _, _, price in lines), Decimal())
+
+
+@require_POST
+def checkout(request: HttpRequest) -> HttpResponse:
+    """Order what is in the basket; a task confirms it."""
+    lines = lines_of(request)
+    form = OrderForm(request.POST, instance=Order(total=total_of(lines)))
+    if not lines or not form.is_valid():
+        return show_basket(request, form)
+    placed = form.save()
+    url = request.build_absolute_uri(placed.get_absolute_url())
+    transaction.on_commit(lambda: confirm.enqueue(placed.pk, url))
+    request.session["basket"] = {}
+    return redirect(placed)
+
+
+@require_safe
+def order(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show an order, and whether it is confirmed."""
+    found = get_object_or_404(Order, pk=pk)
+    return render(request, "shop/order.html", {"order": found})

@@ -1,9 +1,10 @@
-"""The shop's three tables."""
+"""The shop's tables."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.core.validators import FileExtensionValidator
 from django.db import migrations, models
 
 BACKDROPS = ("sun", "arch", "split", "hills", "stripes", "dots", "rays", "tiles")
@@ -79,6 +80,38 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={"ordering": ("pk",)},
+        ),
+        migrations.CreateModel(
+            name="Photo",
+            fields=[
+                ("id", identifier()),
+                (
+                    "file",
+                    models.FileField(
+                        upload_to="photos",
+                        validators=[
+                            FileExtensionValidator(("jpeg", "jpg", "png", "webp"))
+                        ],
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=models.deletion.CASCADE, to="shop.product"
+                    ),
+                ),
+            ],
+            options={"ordering": ("-pk",)},
+        ),
+        migrations.CreateModel(
+            name="Order",
+            fields=[
+                ("id", identifier()),
+                ("email", models.EmailField(max_length=254)),
+                ("total", models.DecimalField(decimal_places=2, max_digits=9)),
+                ("placed_at", models.DateTimeField(auto_now_add=True)),
+                ("confirmed_at", models.DateTimeField(editable=False, null=True)),
+            ],
         ),
         migrations.CreateModel(
             name="Post",
