@@ -87,7 +87,7 @@ $(VENV)/.django: FORCE | $(VENV)/.made
 NEEDS = pyproject.toml $(VENV)/.made $(VENV)/.django
 
 $(VENV)/.demo: $(NEEDS)
-	$(PIP_INSTALL) -e '.[postgres]' $(DJANGO_WANTED)
+	$(PIP_INSTALL) -e '.[demo,postgres]' $(DJANGO_WANTED)
 	@touch $@
 
 $(VENV)/.test: $(NEEDS)

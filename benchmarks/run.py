@@ -20,7 +20,36 @@ from cluster import private_server
 from report import Report
 from roles import make_roles
 
-SECTIONS = ["requests", "memory", "migrate", "rows", "services", "tests"]
+
+def requests(report, server, given):
+    measure_requests.measure(report, server, tenants=given.tenants, quick=given.quick)
+
+
+def memory(report, server, given):
+    measure_memory.measure(report, server, quick=given.quick)
+
+
+def migrate(report, server, given):
+    measure_migrate.measure(report, server, quick=given.quick)
+
+
+def rows(report, server, given):
+    make_roles(server)
+    measure_tenants.measure(report, server, quick=given.quick)
+    measure_rows.measure(report, server, quick=given.quick)
+
+
+def services(report, server, given):
+    measure_services.measure(report, server, quick=given.quick)
+
+
+def tests(report, server, given):
+    measure_tests.measure(report, server, quick=given.quick)
+
+
+SECTIONS = {
+    each.__name__: each for each in (requests, memory, migrate, rows, services, tests)
+}
 
 
 def arguments():
@@ -55,23 +84,8 @@ def main():
         report.about["load before"] = os.getloadavg()[0]
         for name, value in report.about.items():
             report.note(f"{name}: {value}")
-        if "requests" in given.only:
-            measure_requests.measure(
-                report, server, tenants=given.tenants, quick=given.quick
-            )
-        if "memory" in given.only:
-            measure_memory.measure(report, server, quick=given.quick)
-        if "migrate" in given.only:
-            measure_migrate.measure(report, server, quick=given.quick)
-        if "rows" in given.only:
-            make_roles(server)
-            measure_tenants.measure(report, server, quick=given.quick)
-            measure_rows.measure(report, server, quick=given.quick)
-        if "tests" in given.only:
-            measure_tests.measure(report, server, quick=given.quick)
-
-        if "services" in given.only:
-            measure_services.measure(report, server, quick=given.quick)
+        for name in given.only:
+            SECTIONS[name](report, server, given)
     report.about["load after"] = os.getloadavg()[0]
     report.summary()
     if given.json:

@@ -438,7 +438,8 @@ class Conf:
     @property
     def storages(self) -> dict[str, dict[str, Any]]:
         """Django's own STORAGES."""
-        return dict(django_settings.STORAGES)
+        given: Any = django_settings.STORAGES
+        return dict(given)
 
     @property
     def media_root(self) -> str:

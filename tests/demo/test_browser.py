@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from tenantry.demo.customers.names import names
 from tests import servers
 from tests.demo.test_demo import (
     PATIENCE_SECONDS,
@@ -16,7 +17,7 @@ from tests.demo.test_demo import (
 )
 
 pytestmark = pytest.mark.chromium
-SHOPS = ("acme", "alder-tea")
+SHOPS = tuple(name.key for name in names(2))
 MILLISECONDS = 15_000
 
 

@@ -12,8 +12,13 @@ try:
     from django.tasks.backends.immediate import ImmediateBackend
     from django.tasks.base import TaskResult, TaskResultStatus
 except ImportError:  # Django 5.2
-    from django_tasks.backends.immediate import ImmediateBackend
-    from django_tasks.base import TaskResult, TaskResultStatus
+    from django_tasks.backends.immediate import (  # type: ignore[no-redef]
+        ImmediateBackend,
+    )
+    from django_tasks.base import (  # type: ignore[no-redef]
+        TaskResult,
+        TaskResultStatus,
+    )
 
 THREADS = ThreadPoolExecutor(1, thread_name_prefix="tasks")
 
@@ -43,6 +48,6 @@ class ThreadBackend(ImmediateBackend):
 
     def _run(self, result: Any) -> None:
         try:
-            self._execute_task(result)
+            self._execute_task(result)  # type: ignore[attr-defined]
         finally:
             connections.close_all()

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from tenantry.demo import data, server, verify
 from tenantry.demo.customers.models import Tenant
-from tenantry.demo.customers.names import names
+from tenantry.demo.customers.names import names, settings_of
 
 # A server works while the next statement is made; files are made by this process.
 JOBS = {"schema": 2, "row": 2, "database": 1}
@@ -61,7 +61,10 @@ def start_anew() -> None:
 
 def provision(number: int) -> float:
     """Provision that many tenants; return how many seconds it took."""
-    wanted = [{"key": key, "name": name} for key, name in names(number)]
+    wanted = [
+        {"key": key, "name": name, "settings": settings_of(key)}
+        for key, name in names(number)
+    ]
     start = perf_counter()
     with tqdm(total=number, desc="provisioning", unit="tenant", disable=None) as bar:
 

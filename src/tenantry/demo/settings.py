@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from django import VERSION
 from django.core.management.utils import get_random_secret_key
 
 from tenantry.conf import ISOLATIONS
@@ -127,8 +128,34 @@ TENANTRY = {
     "SHARED_HOSTS": ["127.0.0.1"],
     "URL_SCHEME": "http",
     "URL_PORT": DEMO_PORT,
+    "SETTINGS": ["DEFAULT_FROM_EMAIL", "TIME_ZONE"],
 }
 
+CACHES = {
+    "default": {
+        "BACKEND": "tenantry.scopes.cache.TenantCache",
+        "OPTIONS": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "MAX_ENTRIES": 100_000,
+        },
+    }
+}
+STORAGES = {
+    "default": {
+        "BACKEND": "tenantry.scopes.storage.TenantStorage",
+        "OPTIONS": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": DEMO_DATA / "media", "base_url": "/media/"},
+        },
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+TASKS = {"default": {"BACKEND": "tenantry.demo.background.ThreadBackend"}}
+# Mails are printed where the demo runs.
+if VERSION < (6, 1):
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+else:
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
 STATIC_URL = "/static/"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

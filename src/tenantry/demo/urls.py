@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import path
 
 from tenantry.demo.shop import views
+from tenantry.scopes.storage import TenantMediaView
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -11,5 +12,6 @@ urlpatterns = [
     path("basket/", views.basket, name="basket"),
     path("checkout/", views.checkout, name="checkout"),
     path("orders/<int:pk>/", views.order, name="order"),
+    path("media/<path:path>", TenantMediaView.as_view()),
     path("admin/", admin.site.urls),
 ]

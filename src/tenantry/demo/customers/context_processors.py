@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
+from django.core.files.storage import storages
+from django.utils import timezone
 
 from tenantry.demo.customers.seed import PASSWORD
 from tenantry.isolation import isolations
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from tenantry.demo.customers.models import Tenant
+    from tenantry.scopes.storage import TenantStorage
 
 
 def footer(request: HttpRequest) -> dict[str, Any]:
@@ -23,6 +26,11 @@ def footer(request: HttpRequest) -> dict[str, Any]:
     return {
         "login": {"user": tenant.key, "password": PASSWORD},
         "home_of_all": f"http://localhost:{settings.DEMO_PORT}/",
+        "services": {
+            "files": cast("TenantStorage", storages["default"]).full_name(""),
+            "mail": settings.DEFAULT_FROM_EMAIL,
+            "time_zone": timezone.get_current_timezone_name(),
+        },
         "place": {"isolation": settings.DEMO_ISOLATION, **where(tenant)},
     }
 

@@ -20,6 +20,10 @@ WORDS = (
     *("opal", "orchid", "otter", "pearl", "pine", "quartz", "quill", "raven"),
     *("river", "saffron", "sage", "sorrel", "umber", "velvet", "willow", "wren"),
 )
+TIME_ZONES = (
+    *("Europe/Lisbon", "Asia/Tokyo", "America/New_York", "Africa/Nairobi"),
+    *("Pacific/Auckland", "America/Bogota", "Asia/Kolkata"),
+)
 
 
 class Name(NamedTuple):
@@ -47,6 +51,15 @@ def _endless() -> Iterator[Name]:
                     f"{word}-{trade}{key_end}",
                     f"{word.title()} {TRADES[trade].noun}{name_end}",
                 )
+
+
+def settings_of(key: str) -> dict[str, str]:
+    """Return the settings that a shop has of its own: who writes its mails, where."""
+    place = sum(key.encode()) % len(TIME_ZONES)
+    return {
+        "DEFAULT_FROM_EMAIL": f"hello@{key}.example",
+        "TIME_ZONE": TIME_ZONES[place],
+    }
 
 
 def trade_of(key: str) -> str:

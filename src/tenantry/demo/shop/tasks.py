@@ -11,7 +11,7 @@ from tenantry.demo.shop.models import Order, Shop
 try:
     from django.tasks import task
 except ImportError:  # Django 5.2
-    from django_tasks import task
+    from django_tasks import task  # type: ignore[no-redef]
 
 
 @task
