@@ -28,6 +28,7 @@ from tenantry.context import override_tenant
 from tenantry.routing.chain import is_exempt, resolve
 from tenantry.routing.prefix import script_prefix
 from tenantry.routing.resolvers import SHARED, Resolution, host_of
+from tenantry.scopes.localization import localized
 from tenantry.scopes.tasks import CARRIED, active_key, atask_of
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class TenantMiddleware:
 
 @contextmanager
 def _block(ref: TenantRef, prefix: str) -> Iterator[None]:
-    with override_tenant(ref):
+    with override_tenant(ref), localized(ref):
         if not prefix:
             yield
             return

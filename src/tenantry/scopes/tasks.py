@@ -66,6 +66,13 @@ def available(key: str | None) -> TenantRef | None:
     return entry.ref
 
 
+def _localized() -> AbstractContextManager[Any]:
+    """Return what puts the active tenant's own time zone and language in force."""
+    from tenantry.scopes.localization import localized  # noqa: PLC0415  (has models)
+
+    return localized()
+
+
 @contextmanager
 def task_of(key: str | None) -> Iterator[TenantRef | None]:
     """Do a piece of background work: with the tenant of this key active, or none.
@@ -73,14 +80,14 @@ def task_of(key: str | None) -> Iterator[TenantRef | None]:
     Whatever the worker did before is of no matter, and nothing of it remains after.
     Raises as `available` does.
     """
-    with override_tenant(available(key)) as tenant:
+    with override_tenant(available(key)) as tenant, _localized():
         yield tenant
 
 
 @asynccontextmanager
 async def atask_of(key: str | None) -> AsyncIterator[TenantRef | None]:
     """See `task_of`."""
-    with override_tenant(await sync_to_async(available)(key)) as tenant:
+    with override_tenant(await sync_to_async(available)(key)) as tenant, _localized():
         yield tenant
 
 
