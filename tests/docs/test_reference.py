@@ -8,7 +8,9 @@ import pytest
 import tenantry
 from tenantry import exceptions, isolation, models, routing, signals
 from tenantry.conf import ISOLATIONS, OPTIONS
+from tenantry.contrib import celery, channels
 from tenantry.management.commands.tenants import VERBS, Command
+from tenantry.scopes import tasks
 from tests.django_suite import differences
 from tests.docs.pages import (
     DOCS,
@@ -166,6 +168,16 @@ def test_every_public_function_is_documented_and_no_other():
         name.partition("(")[0] for name in first_names(section(API, "tenantry"))
     }
     assert documented == set(tenantry.__all__)
+
+
+def test_every_name_for_background_work_is_documented_and_no_other():
+    documented = {
+        name.partition("(")[0]
+        for heading in ("Background tasks", "Channels")
+        for name in first_names(section(API, heading))
+    }
+    public = {*celery.__all__, *channels.__all__, *tasks.__all__}
+    assert documented == public - {"CARRIED", "available"}
 
 
 def test_every_public_model_is_documented_and_no_other():

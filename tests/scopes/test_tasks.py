@@ -10,12 +10,15 @@ from importlib import import_module
 import pytest
 from django.db import transaction
 from django.test import override_settings
+from django.utils import timezone
+from django.utils.translation import get_language
 
 from tenantry import get_tenant, override_tenant
 from tenantry.exceptions import NoActiveTenant, WrongTenant
 from tenantry.scopes.tasks import CARRIED, atask_of, task_of
 from tests.scopes import queue, sandwich
 from tests.scopes.queue import package
+from tests.scopes.test_settings import declaring
 from tests.world import drop, provision, replaced, run, two_tenants, without_seam
 
 NAME = package.__name__
@@ -301,6 +304,33 @@ def test_without_the_seam_a_task_has_no_tenant(tenants):
         pytest.raises(NoActiveTenant),
     ):
         sandwich.background_tasks(write, read, places)
+
+
+@pytest.mark.service("Time zone and language", "background tasks", by="`localized()`")
+def test_a_task_has_the_time_zone_and_language_of_its_tenant(stored):
+    def note():
+        SEEN.append((timezone.get_current_timezone_name(), get_language()))
+
+    tenant = provision("z")
+    try:
+        with declaring(SETTINGS=["TIME_ZONE", "LANGUAGE_CODE"]):
+            tenant.set_settings(TIME_ZONE="Europe/Paris", LANGUAGE_CODE="fr")
+            queue.CALLS[:] = [(note, ())]
+            task = package.task(queue.call)
+            with override_tenant(tenant):
+                task.enqueue(0)
+            task.enqueue(0)
+            stored.run()
+
+            async def asynchronously():
+                async with atask_of(tenant.key):
+                    note()
+
+            run(asynchronously())
+    finally:
+        drop(tenant)
+    project = (timezone.get_current_timezone_name(), get_language())
+    assert [("Europe/Paris", "fr"), project, ("Europe/Paris", "fr")] == SEEN
 
 
 def test_task_of_is_for_workers_of_any_queue(tenants):

@@ -77,8 +77,8 @@ def _localized() -> AbstractContextManager[Any]:
 def task_of(key: str | None) -> Iterator[TenantRef | None]:
     """Do a piece of background work: with the tenant of this key active, or none.
 
-    Whatever the worker did before is of no matter, and nothing of it remains after.
-    Raises as `available` does.
+    Its own time zone and language are in force. Whatever the worker did before is of
+    no matter, and nothing of it remains after. Raises as `available` does.
     """
     with override_tenant(available(key)) as tenant, _localized():
         yield tenant
