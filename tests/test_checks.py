@@ -514,6 +514,12 @@ MISTAKES = [
         for name in ("shop", 5, "a" * 24 + "{key}", "ü{key}", "\\{key}", "{key}{x}")
     ),
     (
+        "W071",
+        {"TENANTRY": ours(TENANT_APPS=[*ours()["TENANT_APPS"], "sites"], SCOPES=[])},
+        "shows one tenant's to another",
+        {"TENANTRY": ours(TENANT_APPS=[*ours()["TENANT_APPS"], "sites"])},
+    ),
+    (
         "E069",
         {"TEMPLATES": cached("django.template.loaders.cached.Loader", FILES)},
         "shows the templates of one tenant to another",

@@ -39,6 +39,7 @@ def of_services() -> Iterator[Problem]:
     yield from _caches()
     yield from _sessions()
     yield from _templates()
+    yield from _sites()
     yield from _files()
     yield from _tenant_finder()
     yield from _queues()
@@ -314,4 +315,15 @@ def _tables_of_admin() -> Iterator[Problem]:
             f"The shared site ({conf.shared_urlconf}) serves an admin, and "
             f"{', '.join(missing)} is not in TENANTRY['SHARED_APPS'].",
             "Add it there, or take the admin out of that URLconf.",
+        )
+
+
+def _sites() -> Iterator[Problem]:
+    """Find sites in tenants' tables, of which Django keeps one for all of them."""
+    if conf.in_tenants("sites") and not conf.has_scope("sites"):
+        yield Problem(
+            "W071",
+            "'sites' is in TENANT_APPS, and TENANTRY['SCOPES'] has no 'sites': Django "
+            "keeps a Site by SITE_ID alone, and shows one tenant's to another.",
+            "Add 'sites' to SCOPES, or leave SCOPES out.",
         )

@@ -5,8 +5,15 @@ import threading
 import warnings
 
 import pytest
+from asgiref.local import Local
 from django.conf import settings
-from django.core.cache import CacheKeyWarning, InvalidCacheKey, cache, caches
+from django.core.cache import (
+    CacheHandler,
+    CacheKeyWarning,
+    InvalidCacheKey,
+    cache,
+    caches,
+)
 from django.core.cache.backends.base import InvalidCacheBackendError
 from django.core.management import call_command
 from django.test import override_settings
@@ -130,6 +137,21 @@ def test_control_the_backend_alone_mixes_them_up(entry, world):
 def test_a_project_that_chose_no_cache_is_as_safe(world):
     assert not settings.is_overridden("CACHES")
     sandwich.check(write, read, world.a, world.b)
+
+
+def test_a_cache_that_was_used_before_django_was_ready_is_as_safe(monkeypatch):
+    from tenantry.seams.cache import a_cache_that_nobody_chose_knows_the_tenant
+    from tests.world import replaced, without_seam
+
+    with without_seam(CacheHandler, "create_connection"):
+        monkeypatch.setattr(caches, "_connections", Local())
+        early = caches["default"]
+        assert early.key_func is not make_key
+        own = vars(CacheHandler)["create_connection"]
+        with replaced(CacheHandler, "create_connection", own):
+            a_cache_that_nobody_chose_knows_the_tenant()
+    assert caches["default"] is early
+    assert early.key_func is make_key
 
 
 @pytest.mark.service("Cache", "dummy", by="it keeps nothing")

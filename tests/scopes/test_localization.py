@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 
 from tenantry import override_tenant
 from tenantry.scopes.localization import localized
+from tenantry.scopes.tasks import atask_of, task_of
 from tests.clients import AnyHost
 from tests.customers.models import Tenant
 from tests.scopes.localized import told
@@ -195,3 +196,20 @@ def test_the_sandwich_without_the_scope(pair):
     zones = Zones()
     with pytest.raises(Leaked):
         check(zones.write, zones.seen, *pair)
+
+
+@pytest.mark.service("Time zone and language", "background tasks", by=BY)
+def test_a_task_is_done_in_its_tenants(pair):
+    a, b = pair
+
+    async def task(key):
+        async with atask_of(key):
+            return told()
+
+    with override_tenant(b), localized():
+        for key, expected in ((a.key, OF_A), (b.key, OF_B)):
+            with task_of(key):
+                assert told() == expected
+    for key, expected in ((a.key, OF_A), (b.key, OF_B), (None, PROJECT)):
+        assert run(task(key)) == expected
+    assert told() == PROJECT

@@ -1,13 +1,15 @@
 """A session of one tenant is refused in another, by each engine, however it is stored.
 
-Nothing else helps: caches do not know the tenant, the folder is one, and users of the
-same id have the same password, so that the session's hash fits as well.
+Nothing else helps: caches do not know the tenant, the folder is one, all sign with one
+key, and users of the same id have the same password, so the session's hash fits too.
 """
 
 import asyncio
 import copy
 import os
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from importlib import import_module
 
@@ -22,10 +24,11 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from tenantry import get_tenant, override_tenant
+from tenantry.scopes import signing
 from tenantry.scopes.sessions import MARKED
 from tests.scopes import dict_sessions, sandwich
 from tests.scopes.sandwich import Leaked
-from tests.world import ONE, new_key, without_seam
+from tests.world import ONE, new_key, replaced, without_seam
 
 DJANGOS = "django.contrib.sessions.backends"
 ENGINES = {
@@ -75,7 +78,7 @@ def engine(request, tmp_path, monkeypatch):
         changed["TENANTRY"] = copy.deepcopy(settings.TENANTRY)
         changed["TENANTRY"]["TENANT_APPS"].remove("sessions")
     monkeypatch.setattr(dict_sessions, "STORED", {})
-    with override_settings(**changed):
+    with override_settings(**changed), signed_alike():
         store = import_module(ENGINES[name]).SessionStore
         if name == "file":
             monkeypatch.setattr(store, "_storage_path", str(tmp_path), raising=False)
@@ -93,6 +96,23 @@ def twins(world):
     User.objects.create(pk=ONE, username="same", password=password)
     yield world
     User.objects.filter(pk=ONE).delete()
+
+
+def signed_alike():
+    """Let all tenants sign with the project's key, as without the scope of signing."""
+    return replaced(signing, "ACTIVE", ContextVar("nowhere", default=None))
+
+
+@contextmanager
+def without_the_scope():
+    """Take the scope away, and that of signing, which refuses some of it as well."""
+    with (
+        without_seam(SessionBase, "_validate_session_key"),
+        without_seam(CookieStore, "load"),
+        without_seam(CookieStore, "_get_session_key"),
+        signed_alike(),
+    ):
+        yield
 
 
 def begin(store, **data):
@@ -131,12 +151,7 @@ def test_each_place_reads_its_own_of_all_the_cookies(engine, world):
 
 @each_shared
 def test_control_without_the_scope_it_reads_the_others(engine, world):
-    with (
-        without_seam(SessionBase, "_validate_session_key"),
-        without_seam(CookieStore, "load"),
-        without_seam(CookieStore, "_get_session_key"),
-        pytest.raises(Leaked),
-    ):
+    with without_the_scope(), pytest.raises(Leaked):
         sandwich.check(*browsers(engine), world.a, world.b)
 
 
@@ -176,11 +191,7 @@ def test_a_stolen_cookie_of_the_same_user_opens_no_other_tenant(engine, twins):
 
 @each_shared
 def test_control_without_the_scope_a_stolen_cookie_opens_all(engine, twins):
-    with (
-        without_seam(SessionBase, "_validate_session_key"),
-        without_seam(CookieStore, "load"),
-        without_seam(CookieStore, "_get_session_key"),
-    ):
+    with without_the_scope():
         client = Client()
         ask(twins.a, "/login/", client)
         assert ask(twins.b, "/whoami/", client) == "same"
@@ -331,17 +342,18 @@ def test_a_session_from_before_goes_on_only_where_it_can_be_no_others(
 def test_a_copy_of_a_tenants_table_does_not_let_its_sessions_in(twins):
     from django.contrib.sessions.models import Session
 
-    client = Client()
-    ask(twins.a, "/login/", client)
-    cookie = client.cookies["sessionid"].value
-    with override_tenant(twins.a):
-        row = Session.objects.get(pk=cookie)
-        facts = {"session_data": row.session_data, "expire_date": row.expire_date}
-    with override_tenant(twins.b):
-        Session.objects.create(session_key=cookie, **facts)
-    assert ask(twins.b, "/whoami/", with_cookie(cookie)) == "nobody"
-    with without_seam(SessionBase, "_validate_session_key"):
-        assert ask(twins.b, "/whoami/", with_cookie(cookie)) == "same"
+    with signed_alike():
+        client = Client()
+        ask(twins.a, "/login/", client)
+        cookie = client.cookies["sessionid"].value
+        with override_tenant(twins.a):
+            row = Session.objects.get(pk=cookie)
+            facts = {"session_data": row.session_data, "expire_date": row.expire_date}
+        with override_tenant(twins.b):
+            Session.objects.create(session_key=cookie, **facts)
+        assert ask(twins.b, "/whoami/", with_cookie(cookie)) == "nobody"
+        with without_seam(SessionBase, "_validate_session_key"):
+            assert ask(twins.b, "/whoami/", with_cookie(cookie)) == "same"
 
 
 # --- Sessions that are made before the tenant is found
@@ -353,7 +365,7 @@ def test_a_session_stays_of_the_place_it_was_made_in(engine, world):
     with override_tenant(world.a):
         session["v"] = "the user's choice"
         session.cycle_key()
-        session.save()
+    session.save()  # by the middleware, which is outside as well
     assert engine(session.session_key).get("v") == "the user's choice"
     with override_tenant(world.a):
         assert engine(session.session_key).get("v") is None

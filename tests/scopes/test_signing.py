@@ -34,6 +34,8 @@ def without_scope():
     ours = type(settings)
     with ExitStack() as stack:
         stack.enter_context(without_seam(Signer, "__init__"))
+        for name in ("load", "_get_session_key"):  # the scope of sessions has a mark
+            stack.enter_context(without_seam(CookieSessionStore, name))
         for name in ("key", "fallback_keys"):
             seam = vars(Signer)[name]
             delattr(Signer, name)
@@ -341,9 +343,9 @@ def test_an_empty_key_is_refused_in_a_tenant_too(pair):
 
 
 @pytest.fixture(scope="module")
-def domains(_two):
+def domains(_pair):
     """Give each tenant a second domain, and both one that they share by paths."""
-    a, b = _two
+    a, b = _pair
     made = [
         Domain.objects.create(tenant=a, host="second-a.example.net"),
         Domain.objects.create(tenant=b, host="second-b.example.net"),

@@ -308,6 +308,14 @@ def test_a_shared_row_with_a_tenants_domain_is_that_tenants(shared):
     ]
 
 
+@pytest.mark.skipif(not PROVE, reason="each half is proved above")
+def test_with_sites_in_both_lists_each_has_its_own(tmp_path):
+    with project(tmp_path, tenants=OWN, shared=["sites"]) as made:
+        assert made.call(_sandwich) == "kept"
+        assert made.call(_fresh)[0] == [1, "acme.example.org", "Acme"]
+        assert made.call(_site, None) == [1, "example.com", "example.com"]
+
+
 def _asynchronous():
     from asgiref.sync import sync_to_async
     from django.contrib.sites.models import Site

@@ -3,9 +3,16 @@
 import pytest
 
 from tests.projects import SQLITE
-from tests.testing.conftest import EVERY, SOME
+from tests.testing.conftest import SOME
 
 CASES = "tests.testing.users.cases"
+TWO_CLASSES = [f"{CASES}.First", f"{CASES}.Second"]
+
+pytestmark = pytest.mark.service(
+    "Tests of your project",
+    "test cases, clients",
+    by="tenants of the test's own, and a transaction in each",
+)
 
 
 def left_over(project):
@@ -31,14 +38,14 @@ def test_databases_are_kept_and_copied(project):
         databases["default"]["TEST"] = {"NAME": file}
         project.change(DATABASES=databases)
     flags = ("--no-input", "--parallel=2")
-    project.manage("test", CASES, *flags, "--keepdb").ok()
+    project.manage("test", *TWO_CLASSES, *flags, "--keepdb").ok()
     assert left_over(project)
-    project.manage("test", CASES, *flags, "--keepdb").ok()
-    project.manage("test", CASES, *flags).ok()
+    project.manage("test", *TWO_CLASSES, *flags, "--keepdb").ok()
+    project.manage("test", *TWO_CLASSES, *flags).ok()
     assert not left_over(project)
 
 
-@pytest.mark.parametrize("project", EVERY[:3], indirect=True)
+@pytest.mark.parametrize("project", SOME, indirect=True)
 def test_isolation_is_proven_and_leaks_are_seen(project):
     done = project.manage("test", "tests.testing.users.isolated", "--no-input").ok()
     assert "OK" in done.err

@@ -8,10 +8,16 @@ import sys
 import pytest
 
 from tests import servers
-from tests.projects import ROOT, SQLITE
-from tests.testing.conftest import EVERY, SOME
+from tests.projects import PROVE, ROOT, SQLITE
+from tests.testing.conftest import EVERY
 
 FUNCTIONS = "tests/testing/users/functions.py"
+
+pytestmark = pytest.mark.service(
+    "Tests of your project",
+    "pytest-django, pytest-xdist",
+    by="tenants of each worker's own, and a transaction in each",
+)
 
 
 def run_pytest(project, *arguments):
@@ -36,7 +42,7 @@ def run_pytest(project, *arguments):
     return done, set(places.read_text().splitlines())
 
 
-@pytest.mark.parametrize("project", SOME, indirect=True)
+@pytest.mark.parametrize("project", EVERY if PROVE else EVERY[2:3], indirect=True)
 def test_workers_have_tenants_of_their_own(project):
     """Each of two workers runs all of the tests, at the same time."""
     done, places = run_pytest(project, FUNCTIONS, "--dist=each", "--tx=2*popen")

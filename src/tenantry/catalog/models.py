@@ -101,11 +101,11 @@ class TenantRow(models.Model):
         """
         if not self._state.adding:
             self.refuse_changes()
-            self.check_settings()
+            self.seal_settings()
             super().save(*args, **kwargs)
             return
         self.complete()
-        self.check_settings()
+        self.seal_settings()
         self.full_clean(validate_unique=False, validate_constraints=False)
         with override_tenant(None):
             try:
@@ -147,12 +147,17 @@ class TenantRow(models.Model):
         }
         self._settings_as_stored = copy.deepcopy(self.__dict__.get("settings")) or {}
 
-    def check_settings(self) -> None:
-        """Check its own settings where they changed, and encrypt what is secret."""
+    def checked_settings(self) -> dict[str, Any]:
+        """Return its own settings to be stored; raise where a changed one cannot be."""
+        stored = getattr(self, "_settings_as_stored", {})
+        if self.settings == stored:
+            return stored
+        return checked(self.key, self.settings, stored)
+
+    def seal_settings(self) -> None:
+        """Check its own settings, where they were read, and encrypt what is secret."""
         if "settings" in self.__dict__:
-            stored = getattr(self, "_settings_as_stored", {})
-            if self.settings != stored:
-                self.settings = checked(self.key, self.settings, stored)
+            self.settings = self.checked_settings()
 
     def complete(self) -> None:
         """Fill in what follows from the key: slug and location."""
@@ -174,7 +179,7 @@ class TenantRow(models.Model):
         """Refuse what would change, or collide with, something permanent."""
         super().clean()
         self.refuse_changes()
-        self.check_settings()
+        self.checked_settings()
         validate_key(self.key)
         self.complete()
 

@@ -6,7 +6,7 @@ first `TIME_ZONE` that it reads.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone, translation
@@ -17,8 +17,6 @@ from tenantry.context import ACTIVE
 from tenantry.declared_settings import MISSING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tenantry.types import TenantRef
 
 __all__ = ["language_of", "localized", "with_default"]
@@ -37,17 +35,26 @@ def localized(tenant: TenantRef | None = None) -> AbstractContextManager[Any]:
     zone, language = own["TIME_ZONE"], own["LANGUAGE_CODE"]
     if zone is MISSING and language is MISSING:
         return nullcontext()
-    return _in_force(zone, language)
+    return _InForce(zone, language)
 
 
-@contextmanager
-def _in_force(zone: Any, language: Any) -> Iterator[None]:
-    with ExitStack() as stack:
+class _InForce:
+    """Both, or the one that there is; at every request, so without a generator."""
+
+    def __init__(self, zone: Any, language: Any) -> None:
+        self._blocks: list[Any] = []
         if zone is not MISSING:
-            stack.enter_context(timezone.override(zone))
+            self._blocks.append(timezone.override(zone))
         if language is not MISSING:
-            stack.enter_context(translation.override(language))
-        yield
+            self._blocks.append(translation.override(language))
+
+    def __enter__(self) -> None:
+        for block in self._blocks:
+            block.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        for block in reversed(self._blocks):
+            block.__exit__(*error)
 
 
 def language_of(tenant: TenantRef | None) -> str | None:

@@ -39,16 +39,13 @@ def active_key() -> str | None:
 
 
 def _entry(key: str) -> Entry | None:
-    """Return what the catalog says of the tenant; from memory, if it cannot be asked.
+    """Return what the catalog says of the tenant.
 
     Imported when used: queues are set up before Django's apps are ready.
     """
     from tenantry.catalog.registry import registry  # noqa: PLC0415  (has models)
 
-    try:
-        return registry.remembered(key)
-    except TenantNotFound:
-        return None
+    return registry.by_key(key)
 
 
 def available(key: str | None) -> TenantRef | None:
@@ -69,6 +66,13 @@ def available(key: str | None) -> TenantRef | None:
     return entry.ref
 
 
+def _localized() -> AbstractContextManager[Any]:
+    """Return what puts the active tenant's own time zone and language in force."""
+    from tenantry.scopes.localization import localized  # noqa: PLC0415  (has models)
+
+    return localized()
+
+
 @contextmanager
 def task_of(key: str | None) -> Iterator[TenantRef | None]:
     """Do a piece of background work: with the tenant of this key active, or none.
@@ -76,24 +80,15 @@ def task_of(key: str | None) -> Iterator[TenantRef | None]:
     Its own time zone and language are in force. Whatever the worker did before is of
     no matter, and nothing of it remains after. Raises as `available` does.
     """
-    with override_tenant(available(key)) as tenant, _localized(tenant):
+    with override_tenant(available(key)) as tenant, _localized():
         yield tenant
 
 
 @asynccontextmanager
 async def atask_of(key: str | None) -> AsyncIterator[TenantRef | None]:
     """See `task_of`."""
-    tenant = await sync_to_async(available)(key)
-    with override_tenant(tenant), _localized(tenant):
+    with override_tenant(await sync_to_async(available)(key)) as tenant, _localized():
         yield tenant
-
-
-def _localized(tenant: TenantRef | None) -> AbstractContextManager[Any]:
-    if tenant is None:
-        return nullcontext()
-    from tenantry.scopes.localization import localized  # noqa: PLC0415  (has models)
-
-    return localized(tenant)
 
 
 def carry(kwargs: dict[str, Any]) -> dict[str, Any]:

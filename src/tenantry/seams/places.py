@@ -152,5 +152,9 @@ class _RecentLabels(dict[str, Any]):
 def content_types_are_not_kept_for_ever() -> None:
     """Their cache is keyed by alias, thus by tenant, and has no bound of its own."""
     if apps.is_installed("django.contrib.contenttypes"):
-        manager: Any = apps.get_model("contenttypes", "ContentType").objects
-        manager._cache = _RecentLabels()
+        model: Any = apps.get_model("contenttypes", "ContentType")
+        kept = _RecentLabels()
+        # The manager in use is a copy of the declared one, made anew when the list of
+        # apps changes.
+        for manager in (*model._meta.local_managers, model.objects):
+            manager._cache = kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tenantry.catalog.registry import Entry
+    from tenantry.types import TenantRef
 
 LONGEST_NAME = 50  # of a Site's, in Django
+# What is kept beside what Django keeps, by names that are no host and no id.
+ANSWERED, OF_DOMAIN = "site of the tenant", "row of the domain"
 
 
 @seam_of("sites")
@@ -96,8 +100,16 @@ def _own(stored: Any, manager: Any, entry: Entry, domain: str) -> Any:
         site = None if conf.site_id else manager.order_by("pk").first()
         if site is None:
             raise
-    own = site.domain == domain or _asking(_leads_to, entry, site.domain)
-    return as_the_catalog_says(site, domain=domain, name=_name(entry), own=own)
+    from django.contrib.sites import models  # noqa: PLC0415  (has a model)
+
+    # An entry is another after any change of the catalog, a row after one of its own.
+    kept: Any = models.SITE_CACHE
+    known = kept.get(ANSWERED)
+    if known is None or known[0] is not site or known[1:3] != (entry, domain):
+        own = site.domain == domain or _asking(_leads_to, entry, site.domain)
+        told = as_the_catalog_says(site, domain=domain, name=_name(entry), own=own)
+        known = kept[ANSWERED] = (site, entry, domain, told)
+    return known[3]
 
 
 def _of_shared(stored: Any, manager: Any, entry: Entry, domain: str) -> Any:
@@ -113,7 +125,7 @@ def _of_shared(stored: Any, manager: Any, entry: Entry, domain: str) -> Any:
     from django.contrib.sites import models  # noqa: PLC0415  (has a model)
 
     kept: Any = models.SITE_CACHE
-    known = ("of the tenant", domain)
+    known = (OF_DOMAIN, domain)
     if known not in kept:
         kept[known] = manager.filter(domain__iexact=domain).first()
     return kept[known] or _made(manager, domain=domain, name=_name(entry))
@@ -156,21 +168,54 @@ def _closing(look: Callable[..., Any], *args: Any) -> Any:
         connections.close_all()
 
 
+class _Prefixes:
+    """Path prefixes of tenants, to be asked for at every reversed URL."""
+
+    most = 10_000
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, int, str]] = {}
+        conf.on_change(self._known.clear)
+
+    def __call__(self, tenant: TenantRef) -> str:
+        """Return the tenant's prefix; empty where it has none, or no address."""
+        now = time.monotonic()
+        known = self._known.get(tenant.key)
+        if known is None or now >= known[0] or known[1] != registry._generation:
+            known = (
+                now + conf.catalog_refresh_seconds,
+                registry._generation,
+                self._look(tenant),
+            )
+            if len(self._known) >= self.most:
+                self._known.clear()
+            self._known[tenant.key] = known
+        return known[2]
+
+    @staticmethod
+    def _look(tenant: TenantRef) -> str:
+        entry = _asking(registry.by_key, tenant.key)
+        try:
+            return "" if entry is None else str(_asking(address_of, entry)[1])
+        except NotSupported:
+            return ""
+
+
 @seam_of("sites")
 def urls_outside_of_requests_have_the_prefix() -> None:
     """In tasks, mails and the shell nothing but the active tenant says the prefix."""
+    prefix_of = _Prefixes()
 
     def get_script_prefix(original: Any) -> str:
         found: str = original()
         tenant = ACTIVE.get()
-        in_request = hasattr(vars(urls)["_urlconfs"], "value")
-        if found != "/" or tenant is None or in_request:
+        if tenant is None or found != "/":
             return found
-        entry = _asking(registry.by_key, tenant.key)
-        try:
-            return found if entry is None else f"{_asking(address_of, entry)[1]}/"
-        except NotSupported:
+        prefix = prefix_of(tenant)
+        # Django names the URLconf for as long as a request is served.
+        if not prefix or hasattr(vars(urls)["_urlconfs"], "value"):
             return found
+        return f"{prefix}/"
 
     wrap(urls, "get_script_prefix", get_script_prefix)
 

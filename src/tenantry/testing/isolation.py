@@ -90,7 +90,7 @@ def assert_isolated(
     if theirs == mine:
         msg = f"{mine.key!r} was given as both tenants."
         raise ValueError(msg)
-    with rolled_back([mine, theirs]), _quiet():
+    with rolled_back([None, mine, theirs]), _quiet():
         look = Look(mine, theirs, tuple(skip))
         look.prepare(models)
         look.at_models()

@@ -3,15 +3,8 @@
 from oscar import INSTALLED_APPS as OSCAR_APPS
 from oscar.defaults import *  # noqa: F403  (Oscar's own defaults)
 
-from tenantry import get_tenant
 from tests.settings.project import *  # noqa: F403  (settings)
 from tests.settings.project import TEMPLATES, TENANTRY
-
-
-def per_tenant(key, key_prefix, version):
-    """Return a cache key of the active tenant's own."""
-    return f"{get_tenant()}:{key_prefix}:{version}:{key}"
-
 
 INSTALLED_APPS = [
     "tenantry",
@@ -43,8 +36,8 @@ TEMPLATES[0]["OPTIONS"]["context_processors"] += [
 ROOT_URLCONF = "tests.acceptance.oscar_project.urls"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "KEY_FUNCTION": per_tenant,
+        "BACKEND": "tenantry.scopes.cache.TenantCache",
+        "OPTIONS": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     }
 }
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -1,14 +1,7 @@
 """A Wagtail project as its template makes it, with tenantry's settings beside."""
 
-from tenantry import get_tenant
 from tests.settings.project import *  # noqa: F403  (settings)
 from tests.settings.project import DATABASES, TENANTRY
-
-
-def per_tenant(key, key_prefix, version):
-    """Return a cache key of the active tenant's own: Wagtail caches its sites' URLs."""
-    return f"{get_tenant()}:{key_prefix}:{version}:{key}"
-
 
 WAGTAIL_APPS = [
     "wagtail.contrib.forms",
@@ -52,9 +45,9 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "tests.acceptance.wagtail_project.urls"
 CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "KEY_FUNCTION": per_tenant,
+    "default": {  # Wagtail caches its sites' URLs
+        "BACKEND": "tenantry.scopes.cache.TenantCache",
+        "OPTIONS": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     }
 }
 WAGTAIL_SITE_NAME = "Acceptance"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.management.commands import flush
+from django.db import DEFAULT_DB_ALIAS
 
 from tenantry.catalog.registry import registry
 from tenantry.context import get_tenant
@@ -26,7 +27,8 @@ class Command(flush.Command):
                 "flush tenants: manage.py tenants run -- flush --no-input"
             )
             raise CommandError(msg)
-        if get_tenant() is None and in_tests:
+        catalog = options["database"] == DEFAULT_DB_ALIAS
+        if in_tests and catalog and get_tenant() is None:
             self.remove_databases()
         super().handle(**options)
 

@@ -87,14 +87,12 @@ class TenantMediaView(View):
             return _read(request, storage, path)
         if self.sendfile == ACCEL:
             full: Any = getattr(storage, "full_name", str)(path)
-            name, value = "X-Accel-Redirect", f"{self.internal.rstrip('/')}/{full}"
-        elif self.sendfile == SENDFILE:
-            name, value = "X-Sendfile", storage.path(path)
-        else:
-            msg = f"sendfile is {self.sendfile!r}; known: {ACCEL!r}, {SENDFILE!r}."
-            raise ImproperlyConfigured(msg)
-        # Both servers decode the value once, as they do with a URL.
-        return HttpResponse(headers={name: quote(value)})
+            place = quote(f"{self.internal.rstrip('/')}/{full}")
+            return HttpResponse(headers={"X-Accel-Redirect": place})
+        if self.sendfile == SENDFILE:
+            return HttpResponse(headers={"X-Sendfile": _as_header(storage.path(path))})
+        msg = f"sendfile is {self.sendfile!r}; known: {ACCEL!r}, {SENDFILE!r}."
+        raise ImproperlyConfigured(msg)
 
     def _kind(self, path: str) -> tuple[str, bool]:
         """Return the content type by the name, and whether it may be shown."""
@@ -106,6 +104,17 @@ class TenantMediaView(View):
             for each in self.inline
         )
         return kind, shown
+
+
+def _as_header(path: str) -> str:
+    """Return a path as Apache takes it; raise `FileNotFoundError` if it may mistake it.
+
+    mod_xsendfile decodes what is percent-encoded from its version 1.0 on, and before
+    does not: so it gets the path's bytes, none of them a percent sign.
+    """
+    if "%" in path or not path.isprintable():
+        raise FileNotFoundError(path)
+    return path.encode().decode("latin-1")
 
 
 def _read(request: HttpRequest, storage: Storage, path: str) -> HttpResponseBase:
