@@ -17,6 +17,8 @@ MADE = {
     "LocationMissing": exceptions.LocationMissing("acme", "acme.sqlite3"),
     "TooManyConnections": exceptions.TooManyConnections(3),
     "InvalidIdentifier": exceptions.InvalidIdentifier("a b", "it has a space"),
+    "UsedByTenants": exceptions.UsedByTenants("Ann", [], reason="protected"),
+    "UnusableSetting": exceptions.UnusableSetting("a", "SEATS", "it is a text"),
     "LifecycleError": exceptions.LifecycleError("a", "b", "c", next_step="d"),
 }
 

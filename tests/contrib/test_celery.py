@@ -14,6 +14,7 @@ from celery import Task, chain, group, signals
 from celery.app import trace
 from celery.beat import Scheduler
 from celery.contrib.testing.worker import start_worker
+from django.db import connections
 
 from tenantry import get_tenant, override_tenant
 from tenantry.contrib.celery import schedule_for_tenants, send_to_tenants
@@ -53,8 +54,17 @@ def tenants(database, django_db_blocker):
         yield made
 
 
+def open_databases():
+    """Return how many tenants' databases this thread has open."""
+    opened = connections.all(initialized_only=True)
+    return sum(
+        each.connection is not None and each.alias != "default" for each in opened
+    )
+
+
 def add_tasks(app, _, other):
     """Give the app tasks of these tests: a worker knows those there at its start."""
+    from tests.shop.models import Author
 
     @app.task(name="astray", bind=True)
     def astray(self):
@@ -66,6 +76,12 @@ def add_tasks(app, _, other):
     @app.task(name="never", autoretry_for=(Exception,), default_retry_delay=0)
     def never():
         SEEN.append("run")
+
+    @app.task(name="opened")
+    def opened():
+        before = open_databases()
+        Author.objects.get(pk=PK)
+        return [before, open_databases()]
 
     @app.task(name="errback")
     def errback(*_args):
@@ -114,6 +130,13 @@ def test_it_sees_the_rows_of_its_tenant(app, tenants):
     for tenant in tenants:
         with override_tenant(tenant):
             assert [tag.name for tag in Tag.objects.all()] == [f"{tenant.key} seen"]
+
+
+def test_celery_closes_the_connections_of_each_tenant(app, tenants):
+    """Its own rule for Django, which asks `connections.all()`, after each task."""
+    for tenant in tenants:
+        with override_tenant(tenant):
+            assert answer(app.tasks["opened"].delay()) == [0, 1]
 
 
 def test_a_task_sent_by_name_or_with_a_class_of_its_own_does_too(app, tenants):

@@ -162,6 +162,8 @@ def layer(request):
     ours = "tenantry.contrib.channels.TenantChannelLayer"
     layers = {"default": {"BACKEND": ours, "CONFIG": inner}}
     with override_settings(CHANNEL_LAYERS=layers):
+        # How long Python 3.11 waits for a socket that leaves.
+        get_channel_layer().inner.brpop_timeout = 0.2
         yield inner
 
 
