@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import connections
+from django.db import Error, connections
 from django.db.models.signals import post_delete, post_save
 from django.http.request import split_domain_port
 from django.urls import base as urls
@@ -16,7 +16,7 @@ from django.urls import base as urls
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import ACTIVE, override_tenant
-from tenantry.exceptions import NotSupported
+from tenantry.exceptions import NotSupported, TenantNotFound
 from tenantry.routing.absolute import address_of, with_port
 from tenantry.routing.chain import chain
 from tenantry.scopes.sites import (
@@ -74,9 +74,9 @@ def _current(stored: Callable[[], Any], manager: Any, request: Any) -> Any:
         return made_of_the_catalog(
             manager.model, pk=conf.site_id, domain=host, name=host
         )
-    entry = _asking(registry.by_key, tenant.key)
-    domain = entry and _domain(entry, request)
-    if not domain:
+    entry = _entry(tenant.key)
+    domain = None if entry is None else _domain(entry, request)
+    if entry is None or not domain:
         return stored()
     if "sites" in conf.apps_of(tenant.kind):
         return _own(stored, manager, entry, domain)
@@ -148,15 +148,22 @@ def _leads_to(entry: Entry, domain: str) -> bool:
     return host in [address[0] for address in addresses if address is not None]
 
 
-def _asking(look: Callable[..., Any], *args: Any) -> Any:
-    """Return what the catalog says, also in async code when it is not in memory.
+def _entry(key: str) -> Entry | None:
+    try:
+        return registry.remembered(key)
+    except TenantNotFound:
+        return None
 
-    What reverses a URL there cannot wait for it; the look takes a small query, once in
-    `CATALOG_REFRESH_SECONDS`.
+
+def _asking(look: Callable[..., Any], *args: Any) -> Any:
+    """Return what the catalog says, also where this thread may not ask the database.
+
+    That is in async code, where what reverses a URL cannot wait, and in a transaction
+    that failed.
     """
     try:
         return look(*args)
-    except SynchronousOnlyOperation:
+    except (SynchronousOnlyOperation, Error):
         with ThreadPoolExecutor(1) as executor:
             return executor.submit(_closing, look, *args).result()
 
@@ -194,7 +201,7 @@ class _Prefixes:
 
     @staticmethod
     def _look(tenant: TenantRef) -> str:
-        entry = _asking(registry.by_key, tenant.key)
+        entry = _entry(tenant.key)
         try:
             return "" if entry is None else str(_asking(address_of, entry)[1])
         except NotSupported:
