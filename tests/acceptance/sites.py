@@ -9,9 +9,9 @@ from tests import projects
 from tests.acceptance.browser import host
 
 HERE = Path(__file__).parent
-# Schemas are proven at length with Wagtail; with the others by `make prove`.
 SQLITE, SCHEMA, ROW = projects.ISOLATIONS[:3]
-PROVEN = [SCHEMA] if projects.PROVE else []
+# Files are tried with Wagtail, schemas too; with the others by `make prove`.
+PROVEN = [SQLITE, SCHEMA] if projects.PROVE else []
 KEYS = ("acme", "globex")
 FIRST_ID = 1_000_000  # above what migrations made
 SEQUENCES = """

@@ -8,14 +8,14 @@ import pytest
 
 from tests.acceptance import sites
 from tests.acceptance.browser import client, errors, send
-from tests.acceptance.sites import KEYS, PROVEN, ROW, SQLITE, other
+from tests.acceptance.sites import KEYS, PROVEN, ROW, other
 
 pytest.importorskip("oscar", reason="install the extra `acceptance`")
 SETTINGS = "tests.acceptance.oscar_project.settings"
 PRICES = {"acme": "16.00", "globex": "14.00"}
 
 
-@pytest.fixture(scope="module", params=[SQLITE, ROW, *PROVEN])
+@pytest.fixture(scope="module", params=[ROW, *PROVEN])
 def project(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oscar") / "p"
     made = sites.make(request.param, folder, SETTINGS)

@@ -10,7 +10,7 @@ EVERY = [
     SQLITE,
     pytest.param("schema", marks=pytest.mark.postgres),
     pytest.param("row", marks=pytest.mark.postgres),
-    pytest.param(POSTGRES, marks=pytest.mark.postgres),
+    *([pytest.param(POSTGRES, marks=pytest.mark.postgres)] if PROVE else []),
 ]
 # For what costs several processes: those that differ most, unless all is to be proven.
 SOME = EVERY if PROVE else [EVERY[0], EVERY[2]]
