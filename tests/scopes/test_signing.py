@@ -344,13 +344,14 @@ def test_an_empty_key_is_refused_in_a_tenant_too(pair):
 
 @pytest.fixture(scope="module")
 def domains(_pair):
-    """Give each tenant a second domain, and both one that they share by paths."""
+    """Give each a second domain, both one to share by paths, and one some paths."""
     a, b = _pair
     made = [
         Domain.objects.create(tenant=a, host="second-a.example.net"),
         Domain.objects.create(tenant=b, host="second-b.example.net"),
         Domain.objects.create(tenant=a, host="both.example.net", path="/a"),
         Domain.objects.create(tenant=b, host="both.example.net", path="/b"),
+        Domain.objects.create(tenant=a, host="some-paths.example.net", path="/a"),
     ]
     yield
     for each in made:
@@ -399,6 +400,7 @@ class TestForms:
         "origin",
         [
             BOTH,
+            "http://some-paths.example.net",
             "https://second-a.example.net",
             "http://second-a.example.net:8000",
             "http://second-a.example.net.evil.example",

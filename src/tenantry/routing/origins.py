@@ -38,9 +38,12 @@ def owns(tenant: Entry, host: str) -> bool:
     """Whether all that is served at the host is the tenant's.
 
     Tenants with path prefixes may share a host, and a page of one is then no other
-    origin than a page of the other: such a host is nobody's own.
+    origin than a page of the other: such a host is nobody's own. Nor is one of which
+    the tenant has some paths only: the shared site, or a tenant that another resolver
+    finds, may have the rest.
     """
-    keys = {domain.tenant.ref.key for domain in registry.by_host(host)}
-    if keys:
-        return keys == {tenant.ref.key}
+    domains = registry.by_host(host)
+    if domains:
+        keys = {domain.tenant.ref.key for domain in domains}
+        return keys == {tenant.ref.key} and any(not each.path for each in domains)
     return any(resolver.address(tenant) == (host, "") for resolver in chain())
