@@ -169,6 +169,11 @@ class AbstractTenant(TenantRow):
         return absolute_url(Entry(self), target, *args, **kwargs)
 
 
+# A template calls what it names, and templates have their `tenant`.
+for _act in ("drop", "set_settings", "reseal_settings", "suspend", "resume"):
+    vars(AbstractTenant)[_act].alters_data = True
+
+
 class TenantRequest(HttpRequest):
     """A request that `TenantMiddleware` has seen, for annotations of views."""
 

@@ -1,8 +1,11 @@
 """The rows of the catalog: validated, unique in the database too, permanent."""
 
+from functools import update_wrapper
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.template import Context, Engine
 
 from tenantry.exceptions import KeyTaken, LifecycleError, NotSupported
 from tenantry.models import State, UsedKey
@@ -93,6 +96,26 @@ def test_rows_are_not_made_in_bulk():
         Tenant.objects.bulk_create([Tenant(key=new_key())])
     with pytest.raises(NotSupported):
         Domain.objects.bulk_create([Domain(host="x.example")])
+
+
+ACTS = ["suspend", "resume", "reseal_settings", "set_settings", "drop"]
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_template_that_names_an_act_does_not_do_it(tenant, act, monkeypatch):
+    done = []
+    template = Engine().from_string("{{ tenant.%s }}" % act)  # noqa: UP031
+    original = getattr(Tenant, act)
+
+    def spied(self, **_):
+        done.append(act)
+
+    monkeypatch.setattr(Tenant, act, update_wrapper(spied, original))
+    assert template.render(Context({"tenant": tenant})) == ""
+    assert not done
+    spied.alters_data = False
+    template.render(Context({"tenant": tenant}))  # control: it is that
+    assert done
 
 
 def test_a_row_is_not_deleted_alone(tenant):
