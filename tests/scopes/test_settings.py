@@ -305,6 +305,17 @@ def test_secrets_are_masked_where_people_look(pair):
             assert HIDDEN in page
 
 
+def test_what_reports_print_of_a_tenants_own_settings_shows_no_value(pair):
+    a, _ = pair
+    a.set_settings(PAY_TOKEN=HIDDEN)
+    own = registry.by_key(a.key).settings
+    assert own["PAY_TOKEN"] == HIDDEN
+    assert HIDDEN in dict.__repr__(own)  # control: it is kept, as it is read often
+    for shown in (repr(own), str(own), f"{own}"):
+        assert HIDDEN not in shown
+        assert "PAY_TOKEN" in shown
+
+
 def test_a_mask_that_a_form_sends_back_means_as_it_was(pair):
     a, _ = pair
     a.set_settings(PAY_TOKEN="s3cret", SEATS=4)

@@ -35,6 +35,10 @@ class OwnSettings(dict[str, Any]):
         value = self[name] = self._read(name)
         return value
 
+    def __repr__(self) -> str:
+        """Name what it has, and show no value: reports of errors print variables."""
+        return f"<own settings of {self.key!r}: {', '.join(sorted(self.stored))}>"
+
     def _read(self, name: str) -> Any:
         declared = conf.declared_settings.get(name)
         if declared is None:
