@@ -229,6 +229,9 @@ SUBSTITUTED = {
         (FieldFile, "save", "self, name, content, save"),
         (FieldFile, "delete", "self, save"),
     ],
+    "open_files_are_read_to_their_end": [
+        (FieldFile, "file", "self"),
+    ],
     "tenants_go_with_their_test_database": [
         (
             BaseDatabaseCreation,

@@ -11,11 +11,13 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, storages
 from django.db import models
 from django.db.migrations.writer import MigrationWriter
+from django.db.models.fields.files import FieldFile
+from django.http import FileResponse
 from django.test import override_settings
 from django.test.utils import isolate_apps
 from django.urls import set_script_prefix
 
-from tenantry import override_tenant
+from tenantry import override_tenant, seams
 from tenantry.exceptions import NoActiveTenant, WrongTenant
 from tenantry.scopes.storage import TenantStorage
 from tenantry.scopes.storage import wrapper as module
@@ -681,10 +683,6 @@ def test_the_file_of_an_object_is_used_where_the_object_belongs(disk, act):
 
 
 def test_control_without_the_seam_another_tenants_file_goes(disk):
-    from django.db.models.fields.files import FieldFile
-
-    from tenantry import seams
-
     with override_tenant(AB):
         put(disk, "x", "of ab")
     one = object_of(A, disk)
@@ -692,6 +690,38 @@ def test_control_without_the_seam_another_tenants_file_goes(disk):
     with replaced(FieldFile, "delete", original), override_tenant(AB):
         one.file.delete(save=False)
         assert not disk.exists("x")
+
+
+def sent(one):
+    """Return what a response with the object's file sends after its tenant was left."""
+    with override_tenant(A):
+        response = FileResponse(one.file)
+    content = b"".join(response)
+    response.close()
+    return content
+
+
+def test_a_response_reads_the_file_to_its_end(disk):
+    with override_tenant(A):
+        put(disk, "x", "of a")
+    with override_tenant(AB):
+        put(disk, "x", "of ab")
+    one = object_of(A, disk)
+    assert sent(one) == b"of a"
+    for place in (AB, None):  # closed, it would be looked up again
+        with override_tenant(place), pytest.raises(WrongTenant):
+            one.file.open()
+
+
+def test_control_without_that_it_is_refused_half_way(disk):
+    with override_tenant(A):
+        put(disk, "x", "of a")
+    now = FieldFile.file
+    original = property(getattr(now.fget, seams.INSTALLED), now.fset, now.fdel)
+    one = object_of(A, disk)
+    with replaced(FieldFile, "file", original), pytest.raises(WrongTenant):
+        sent(one)
+    one.file.close()
 
 
 # --- copies

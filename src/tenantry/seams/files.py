@@ -8,7 +8,7 @@ from django.db.models.fields.files import FieldFile
 
 from tenantry import guards
 from tenantry.scopes.storage import TenantStorage
-from tenantry.seams.substitution import seam, wrap
+from tenantry.seams.substitution import INSTALLED, seam, wrap
 
 
 @seam
@@ -26,3 +26,23 @@ def files_of_objects_stay_with_them() -> None:
 
     for name in ("_require_file", "save", "delete"):
         wrap(FieldFile, name, guarded)
+
+
+@seam
+def open_files_are_read_to_their_end() -> None:
+    """`FileResponse(book.cover)` is read when the request has left its tenant.
+
+    Each `read()` of a `FieldFile` asks for its name first. A file that is open is
+    looked up by none.
+    """
+    owner: Any = FieldFile
+    original = owner.file
+
+    def file(self: Any) -> Any:
+        opened = getattr(self, "_file", None)
+        if opened is not None and isinstance(self.storage, TenantStorage):
+            return opened
+        return original.fget(self)
+
+    setattr(file, INSTALLED, original.fget)
+    owner.file = property(file, original.fset, original.fdel)
