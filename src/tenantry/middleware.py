@@ -11,13 +11,14 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpResponsePermanentRedirect
 from django.urls import URLResolver, get_resolver, set_urlconf
+from django.utils.cache import patch_vary_headers
 from django.utils.module_loading import import_string
 
 from tenantry.catalog.models import State
 from tenantry.conf import conf
 from tenantry.context import keep_tenant, keep_tenant_async, override_tenant
 from tenantry.routing.absolute import DEFAULT_PORTS
-from tenantry.routing.chain import is_exempt, resolve
+from tenantry.routing.chain import chain, is_exempt, resolve
 from tenantry.routing.prefix import keep_cookies_within, move_into_prefix, script_prefix
 from tenantry.routing.resolvers import SHARED, Resolution
 from tenantry.scopes.localization import localized
@@ -103,6 +104,7 @@ class TenantMiddleware:
         request.tenant = None  # type: ignore[attr-defined]
         with override_tenant(None):
             response: HttpResponseBase = import_string(view)(request, *args)
+            vary(response)
             return response
 
 
@@ -154,6 +156,7 @@ def block(ref: TenantRef, prefix: str) -> Iterator[None]:
 
 def finish(request: HttpRequest, response: Any, found: Resolution) -> Any:
     """Let the response keep its tenant while it is streamed, its cookies within it."""
+    vary(response)
     if found.tenant is None:
         return response
     prefix = request.META["SCRIPT_NAME"] if found.prefix else ""
@@ -188,7 +191,18 @@ def _permanent(request: HttpRequest, target: str) -> HttpResponseBase:
     response = HttpResponsePermanentRedirect(target)
     if request.method not in SAFE_METHODS:
         response.status_code = PERMANENT_SAME_METHOD
+    vary(response)
     return response
+
+
+def vary(response: HttpResponseBase) -> None:
+    """Tell caches by which headers the tenant was looked for.
+
+    Django's own among them: `UpdateCacheMiddleware` may be before this middleware.
+    """
+    names = [name for resolver in chain() for name in resolver.varies_by]
+    if names:
+        patch_vary_headers(response, names)
 
 
 def import_whole(resolver: URLResolver) -> None:

@@ -105,6 +105,44 @@ def test_a_header_leads_to_the_tenant_of_that_key(pair, routing):
     assert whose(get("example.com")) == "-"
 
 
+@pytest.fixture
+def cached_by_django(settings, routing):
+    """Pages kept by the middleware that Django wants first, before ours."""
+    settings.MIDDLEWARE = [
+        "django.middleware.cache.UpdateCacheMiddleware",
+        "django.middleware.cache.FetchFromCacheMiddleware",
+        *settings.MIDDLEWARE,
+    ]
+    memory = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": memory, "LOCATION": new_key()}}
+    routing(RESOLVERS=[HEADER])
+
+
+def answers_by_header(pair):
+    keys = [tenant.key for tenant in pair]
+    return [
+        whose(Client().get("/", headers={"host": "example.com", "x-tenant": key}))
+        for key in (*keys, "nobody", *keys)
+    ]
+
+
+def test_a_cache_in_front_keeps_pages_by_the_header(pair, cached_by_django):
+    a, b = (tenant.key for tenant in pair)
+    assert answers_by_header(pair) == [a, b, "-", a, b]
+
+
+def test_what_is_not_found_varies_by_the_header_too(routing):
+    routing(RESOLVERS=[HEADER])
+    assert get("nobody.example.com")["Vary"] == "X-Tenant"
+    routing(RESOLVERS=[DOMAIN])
+    assert not get("nobody.example.com").has_header("Vary")
+
+
+def test_control_without_vary_it_gives_anothers(pair, cached_by_django, monkeypatch):
+    monkeypatch.setattr("tenantry.middleware.vary", lambda _: None)
+    assert answers_by_header(pair) == [pair[0].key] * 5
+
+
 def test_the_users_choice_leads_to_the_tenant_of_that_key(pair, routing, settings):
     class Chosen:
         def __init__(self, get_response):

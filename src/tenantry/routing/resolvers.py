@@ -52,6 +52,8 @@ class Resolver(ABC):
     """
 
     option_names: ClassVar[frozenset[str]] = frozenset()
+    varies_by: tuple[str, ...] = ()
+    """Headers that it looks at, beside `Host`: responses name them in `Vary`."""
 
     @abstractmethod
     def resolve(self, request: HttpRequest) -> Resolution | None:
@@ -179,13 +181,15 @@ class HeaderResolver(Resolver):
     """By a header that holds the tenant's key: `X-Tenant`, unless `NAME` is given.
 
     A client chooses the header: authenticate and authorize it, or let a gateway in
-    front of Django set it.
+    front of Django set it. Responses vary by it, so that no cache keeps one tenant's
+    page for another.
     """
 
     option_names = frozenset({"NAME"})
 
     def __init__(self, *, name: str = "X-Tenant") -> None:
         self.name = name
+        self.varies_by = (name,)
 
     def resolve(self, request: HttpRequest) -> Resolution | None:
         """Return the tenant whose key the header holds."""
