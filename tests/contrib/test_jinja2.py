@@ -1,5 +1,7 @@
 """A tenant's own templates of Jinja2 are its own, also in the cache."""
 
+import asyncio
+
 import jinja2
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -82,6 +84,60 @@ def test_another_tenants_is_not_found_by_any_name(folder):
     ):
         with pytest.raises(TemplateDoesNotExist):
             render(made, name, ACME)
+
+
+IMPORTED = {
+    "all/color.html": "{% set color = 'grey' %}",
+    "all/macros.html": "{% from 'color.html' import color %}"
+    "{% macro button() %}{{ color }}{% endmacro %}",
+    "all/buttons.html": "{% import 'macros.html' as all %}{{ all.button() }}",
+    "acme/color.html": "{% set color = 'acme' %}",
+    "globex/color.html": "{% set color = 'globex' %}",
+}
+PLACES = (ACME, None, GLOBEX, ACME, None)
+
+
+@pytest.fixture
+def imported(folder):
+    for name, text in IMPORTED.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_macros_import_what_is_the_tenants(imported):
+    made = backend(imported)
+    colors = [render(made, "buttons.html", place) for place in PLACES]
+    assert colors == ["acme", "grey", "globex", "acme", "grey"]
+
+
+def test_macros_import_what_is_the_tenants_in_async_code_too(imported):
+    made = backend(imported, enable_async=True).env
+
+    async def color(place):
+        with override_tenant(place):
+            return await made.get_template("buttons.html").render_async()
+
+    async def at_once():
+        return await asyncio.gather(*map(color, PLACES))
+
+    assert asyncio.run(at_once()) == ["acme", "grey", "globex", "acme", "grey"]
+
+
+def test_macros_have_the_globals_of_who_imports_them(imported):
+    made = backend(imported).env
+    (imported / "all/macros.html").write_text(
+        "{% macro button() %}{{ word }}{% endmacro %}"
+    )
+    for place in PLACES:
+        with override_tenant(place):
+            page = made.from_string(IMPORTED["all/buttons.html"], {"word": "given"})
+            assert page.render() == "given"
+
+
+def test_control_jinja2_keeps_the_macros_of_the_first(imported, monkeypatch):
+    monkeypatch.setattr(TenantEnvironment, "template_class", jinja2.Template)
+    made = backend(imported)
+    assert {render(made, "buttons.html", place) for place in PLACES} == {"acme"}
 
 
 def sandwiched(folder, made, home):

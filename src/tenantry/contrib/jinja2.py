@@ -12,6 +12,7 @@ from jinja2 import (
     Environment,
     FileSystemLoader,
     FunctionLoader,
+    Template,
     TemplateNotFound,
 )
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence
     from pathlib import Path
 
-    from jinja2 import Template
+    from jinja2.environment import TemplateModule
+    from jinja2.runtime import Context
 
 __all__ = ["TenantEnvironment"]
 
@@ -30,12 +32,40 @@ PLACEHOLDER = re.compile(r"\{(key|kind)\}")
 OWN, COMMON = "tenantry:own:", "tenantry:common:"
 
 
+class TenantTemplate(Template):
+    """A template that, imported by a tenant's, is evaluated for it.
+
+    Jinja2 keeps what a template imported without context defines, for all who import
+    it later. Everybody's macros may have imported in their turn what is a tenant's own.
+    """
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        if ACTIVE.get() is None:
+            return super()._get_default_module(ctx)
+        return self.make_module(self._new_globals(ctx))
+
+    async def _get_default_module_async(
+        self, ctx: Context | None = None
+    ) -> TemplateModule:
+        if ACTIVE.get() is None:
+            return await super()._get_default_module_async(ctx)
+        return await self.make_module_async(self._new_globals(ctx))
+
+    def _new_globals(self, ctx: Context | None) -> dict[str, Any]:
+        """Return the globals of the importing template that this one has not."""
+        if ctx is None:
+            return {}
+        return {k: ctx.parent[k] for k in ctx.globals_keys - self.globals.keys()}
+
+
 class TenantEnvironment(Environment):
     """Looks a template up in the tenant's folders first, and keeps each tenant's apart.
 
     *tenant_dirs* are the folders, each with `{key}`, `{kind}` or both in it; the other
     arguments are Jinja2's. What a tenant lacks is everybody's, compiled once.
     """
+
+    template_class = TenantTemplate
 
     def __init__(
         self,
