@@ -560,6 +560,16 @@ MISTAKES = [
         },
     ),
     (
+        "W080",
+        {
+            "TENANTRY": ours(
+                SHARED_APPS=[*ONE_APP, "admin"], TENANT_APPS=["contenttypes", "shop"]
+            )
+        },
+        "its log is one for all",
+        {"TENANTRY": ours(SHARED_APPS=[*ONE_APP, "admin"])},
+    ),
+    (
         "E026",
         {"TENANTRY": ours(KINDS={"odd": {"TENANT_APPS": ["sessions"]}})},
         "of kind 'odd'",

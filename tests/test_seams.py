@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 from django.conf import LazySettings, settings
-from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.options import BaseModelAdmin, ModelAdmin
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -249,6 +249,9 @@ SUBSTITUTED = {
     "the_admin_shows_what_is_there": [
         (AdminSite, "_build_app_dict", "self, request, label"),
         (AdminSite, "admin_view", "self, view, cacheable"),
+    ],
+    "the_log_of_all_tenants_is_shown_to_none": [
+        (ModelAdmin, "history_view", "self, request, object_id, extra_context"),
     ],
     "the_admin_offers_what_is_there": [
         (AutocompleteJsonView, "process_request", "self, request"),

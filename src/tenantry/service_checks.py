@@ -46,6 +46,7 @@ def of_services() -> Iterator[Problem]:
     yield from _django_tasks()
     yield from _channel_layers()
     yield from _shared_admin()
+    yield from _log_of_admin()
 
 
 def _scopes() -> Iterator[Problem]:
@@ -316,6 +317,21 @@ def _tables_of_admin() -> Iterator[Problem]:
             f"{', '.join(missing)} is not in TENANTRY['SHARED_APPS'].",
             "Add it there, or take the admin out of that URLconf.",
         )
+
+
+def _log_of_admin() -> Iterator[Problem]:
+    """Find tenants' admins that write one log for all of them."""
+    if conf.in_tenants("admin") or not apps.is_installed("django.contrib.admin"):
+        return
+    with suppress(ImportError, ImproperlyConfigured):  # told by others
+        urlconfs = {conf.urlconf_of(kind) for kind in conf.kinds}
+        if any("admin" in get_resolver(each).app_dict for each in urlconfs):
+            yield Problem(
+                "W080",
+                "Tenants serve an admin, and 'admin' is not in TENANT_APPS: its log is "
+                "one for all, so that no history of a tenant's object can be shown.",
+                "Add 'admin' to TENANTRY['TENANT_APPS'].",
+            )
 
 
 def _sites() -> Iterator[Problem]:

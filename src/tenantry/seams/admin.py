@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from tenantry import guards
+from tenantry.conf import conf
 from tenantry.context import ACTIVE
 from tenantry.seams.substitution import seam, wrap
 
@@ -83,6 +84,25 @@ def the_admin_offers_what_is_there() -> None:
     wrap(options.BaseModelAdmin, "formfield_for_dbfield", formfield)
 
 
+@seam
+def the_log_of_all_tenants_is_shown_to_none() -> None:
+    """An object's history is found by model and key, which objects of tenants share.
+
+    So it is by `LogEntry`, in whose table it says nothing of the tenant: where that is
+    one for all, staff would read what others' staff did, and their names.
+    """
+    if not apps.is_installed("django.contrib.admin"):
+        return
+    from django.contrib.admin import options  # noqa: PLC0415  (has models)
+
+    def history_view(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        if logs_are_mixed(self.model):
+            raise Http404("The admin's log is one for all tenants (tenantry.W080).")
+        return original(self, *args, **kwargs)
+
+    wrap(options.ModelAdmin, "history_view", history_view)
+
+
 def _guarded(view: Any) -> Any:
     """Return the view; one of a model is not found where the model is not."""
     model_admin = getattr(view, "__self__", None)
@@ -113,6 +133,15 @@ def is_shown(model: Any, model_admin: Any) -> bool:
     if side.shared:
         return bool(getattr(model_admin, SHOWN_TO_TENANTS, False))
     return not side.elsewhere
+
+
+def logs_are_mixed(model: Any) -> bool:
+    """Whether the log that is read now has entries of several tenants' objects."""
+    if not guards.sides[None][model._meta.app_label].tenants:
+        return False
+    tenant = ACTIVE.get()
+    kinds = conf.kinds if tenant is None else (tenant.kind,)
+    return not all(guards.sides[kind]["admin"].tenants for kind in kinds)
 
 
 def is_in_reach(model: Any) -> bool:
