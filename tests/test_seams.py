@@ -229,6 +229,10 @@ SUBSTITUTED = {
         (FieldFile, "save", "self, name, content, save"),
         (FieldFile, "delete", "self, save"),
     ],
+    "files_of_shared_objects_are_shared": [
+        (FieldFile, "__init__", "self, instance, field, name"),
+        (FieldFile, "__setstate__", "self, state"),
+    ],
     "open_files_are_read_to_their_end": [
         (FieldFile, "file", "self"),
     ],

@@ -21,10 +21,11 @@ from tenantry import override_tenant, seams
 from tenantry.exceptions import NoActiveTenant, WrongTenant
 from tenantry.scopes.storage import TenantStorage
 from tenantry.scopes.storage import wrapper as module
+from tests.geo.models import Country
 from tests.scopes import sandwich
 from tests.scopes import storages as made
 from tests.scopes.storages import AB, PLACES, A, put, text_of
-from tests.world import replaced
+from tests.world import replaced, without_seam
 
 PREFIX = "a folder per tenant, put in front of each name when it is used"
 BACKENDS = [
@@ -690,6 +691,61 @@ def test_control_without_the_seam_another_tenants_file_goes(disk):
     with replaced(FieldFile, "delete", original), override_tenant(AB):
         one.file.delete(save=False)
         assert not disk.exists("x")
+
+
+def country_of(storage, monkeypatch, name="x"):
+    """Return an object of a shared model, whose file's name is that of a tenant's."""
+    monkeypatch.setattr(Country._meta.get_field("flag"), "storage", storage)
+    return Country(pk=1, flag=name)
+
+
+def texts(storage, name="x"):
+    """Return what each place has under the name; None where it has nothing."""
+    found = []
+    for place in PLACES:
+        with override_tenant(place):
+            found.append(text_of(storage, name) if storage.exists(name) else None)
+    return found
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_the_file_of_a_shared_object_is_shared_in_every_tenant(
+    disk, monkeypatch, made_anew
+):
+    for place in PLACES:
+        with override_tenant(place):
+            put(disk, "x", f"of {place and place.key}")
+    before = texts(disk)
+    for place in PLACES:
+        with override_tenant(place):
+            one = country_of(disk, monkeypatch)
+            if made_anew:
+                _ = one.flag
+                one = pickle.loads(pickle.dumps(one))  # noqa: S301  (our own)
+            assert one.flag.read() == b"of None"
+            one.flag.close()
+            assert one.flag.path.endswith("shared/x")
+            one.flag.delete(save=False)
+            assert texts(disk) == [
+                None if p is None else t for p, t in zip(PLACES, before, strict=True)
+            ]
+            one.flag.save("x", ContentFile(b"of None"), save=False)
+    assert texts(disk) == before
+
+
+def test_control_without_the_seam_it_is_the_active_tenants(disk, monkeypatch):
+    with override_tenant(AB):
+        put(disk, "x", "of ab")
+        one = country_of(disk, monkeypatch)
+        with without_seam(FieldFile, "__init__"):
+            one.flag.delete(save=False)
+        assert not disk.exists("x")
+
+
+def test_without_a_shared_folder_it_has_none(tmp_path, monkeypatch):
+    disk = made.on_disk(tmp_path, SHARED=None)
+    with override_tenant(AB), pytest.raises(NoActiveTenant):
+        country_of(disk, monkeypatch).flag.save("x", ContentFile(b""), save=False)
 
 
 def sent(one):

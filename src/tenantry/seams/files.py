@@ -29,6 +29,25 @@ def files_of_objects_stay_with_them() -> None:
 
 
 @seam
+def files_of_shared_objects_are_shared() -> None:
+    """Else they would be the active tenant's: of a name that the shared row brings.
+
+    Somebody who has a shared row, an account say, could read, replace or delete with it
+    what another saved in a tenant under that name.
+    """
+
+    def after(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        side = guards.sides[None][self.instance._meta.app_label]
+        is_shared = side.shared and not side.tenants
+        if is_shared and isinstance(self.storage, TenantStorage):
+            self.storage = self.storage.of_all()
+
+    for name in ("__init__", "__setstate__"):
+        wrap(FieldFile, name, after)
+
+
+@seam
 def open_files_are_read_to_their_end() -> None:
     """`FileResponse(book.cover)` is read when the request has left its tenant.
 

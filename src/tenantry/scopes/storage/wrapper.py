@@ -7,8 +7,9 @@ the database are relative to the tenant and stay true when it is moved.
 
 from __future__ import annotations
 
+import copy
 import posixpath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
@@ -56,12 +57,19 @@ class TenantStorage(Storage):
         self._folders = Folders(FOLDER, SHARED)
         self.wrapped: Any = import_string(BACKEND)(**(OPTIONS or {}))
         self._key_in_url = KEY_IN_URL
+        self._is_of_all = False
+
+    def of_all(self) -> Self:
+        """Return the same storage, whose files are the shared ones in every tenant."""
+        found = copy.copy(self)
+        found._is_of_all = True  # noqa: SLF001  (a copy of this)
+        return found
 
     # Names.
 
     def folder(self) -> str:
         """Return the folder of the active tenant, within the storage within."""
-        return self._folders.of(ACTIVE.get())
+        return self._folders.of(None if self._is_of_all else ACTIVE.get())
 
     def full_name(self, name: object) -> str:
         """Return what the storage within calls the active tenant's file.
