@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import default_storage, storages
-from django.db.models import FileField
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from tenantry.conf import SCOPES, Problem, conf
+from tenantry.conf import Problem, conf
+from tenantry.options import SCOPES
 from tenantry.scopes.cache import TenantCache, cache_knows_tenant
-from tenantry.scopes.storage import TenantStorage
-from tenantry.scopes.storage.contents import storage_knows_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +37,6 @@ def of_services() -> Iterator[Problem]:
     yield from _sessions()
     yield from _templates()
     yield from _sites()
-    yield from _files()
-    yield from _tenant_finder()
     yield from _queues()
     yield from _django_tasks()
     yield from _channel_layers()
