@@ -32,6 +32,10 @@ PLAIN = {**CARRYING, "ENGINE": "django.db.backends.postgresql"}
 LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 TENANT_CACHE = {"BACKEND": "tenantry.scopes.cache.TenantCache"}
 SHARED = {"shared": LOCMEM}
+BY_PATH = {
+    "BACKEND": "tenantry.routing.PathResolver",
+    "OPTIONS": {"PREFIX": "/t/"},
+}
 ONE_APP = ["customers", "geo", "contenttypes", "auth", "sessions"]
 
 
@@ -563,11 +567,18 @@ MISTAKES = [
         "W080",
         {
             "TENANTRY": ours(
-                SHARED_APPS=[*ONE_APP, "admin"], TENANT_APPS=["contenttypes", "shop"]
+                SHARED_APPS=[*ONE_APP, "admin"],
+                TENANT_APPS=["contenttypes", "auth", "sessions", "shop"],
             )
         },
         "its log is one for all",
         {"TENANTRY": ours(SHARED_APPS=[*ONE_APP, "admin"])},
+    ),
+    (
+        "W081",
+        {"TENANTRY": ours(RESOLVERS=[BY_PATH, "tenantry.routing.DomainResolver"])},
+        "PathResolver is before DomainResolver",
+        {"TENANTRY": ours(RESOLVERS=["tenantry.routing.DomainResolver", BY_PATH])},
     ),
     (
         "E026",

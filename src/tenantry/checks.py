@@ -271,6 +271,24 @@ def _resolvers() -> Iterator[Problem]:
             "SHARED_APPS.",
             "Add 'sessions' to SHARED_APPS, or resolve otherwise.",
         )
+    yield from _paths_first(kinds[: len(conf.raw["RESOLVERS"])])
+
+
+def _paths_first(kinds: list[str]) -> Iterator[Problem]:
+    """Find a chain by which all tenants are served at the host of each."""
+    if "PathResolver" not in kinds:
+        return
+    later = {"DomainResolver", "SubdomainResolver"}.intersection(
+        kinds[kinds.index("PathResolver") :]
+    )
+    if later:
+        yield Problem(
+            "W081",
+            f"PathResolver is before {min(later)} in RESOLVERS: at the host of one "
+            "tenant, others are served below their prefixes, and to browsers the pages "
+            "of all these are of one site.",
+            f"Put PathResolver after {min(later)}.",
+        )
 
 
 def _imports() -> Iterator[Problem]:

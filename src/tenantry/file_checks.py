@@ -68,7 +68,7 @@ def _default_storage() -> Iterator[Problem]:
 
 
 def _files_of_shared_models() -> Iterator[Problem]:
-    """Find shared rows whose files would be looked for among a tenant's."""
+    """Find shared rows whose files' URLs would lead to a tenant's files."""
     for field in _file_fields():
         label = field.model._meta.app_label
         if (
@@ -78,8 +78,8 @@ def _files_of_shared_models() -> Iterator[Problem]:
         ):
             yield Problem(
                 "W062",
-                f"{field} is of a shared model and its storage is by tenant: while a "
-                "tenant is active, its files are looked for among the tenant's.",
+                f"{field} is of a shared model and its storage is by tenant: the URL "
+                "of such a file may lead to a tenant's own of the same name.",
                 "Give it a storage of its own: storage=lambda: storages['shared'].",
             )
 

@@ -13,6 +13,7 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from tenantry.conf import Problem, conf
+from tenantry.isolation import isolations
 from tenantry.options import SCOPES
 from tenantry.scopes.cache import TenantCache, cache_knows_tenant
 
@@ -154,97 +155,6 @@ def _templates() -> Iterator[Problem]:
                     )
 
 
-FILE_SYSTEM = "django.core.files.storage.FileSystemStorage"
-FINDER = "tenantry.scopes.static.TenantFinder"
-
-
-def _knows_tenant(alias: str) -> bool:
-    """Whether the storage of that alias knows the tenant, as far as can be seen."""
-    try:
-        return storage_knows_tenant(conf.storages[alias]["BACKEND"])
-    except (ImportError, KeyError):
-        return False  # Django tells it where the storage is used
-
-
-def _files() -> Iterator[Problem]:
-    """Check the storages of files; fields only where storages can be made."""
-    wrong = list(_tenant_storages())
-    yield from wrong or (*_default_storage(), *_files_of_shared_models())
-
-
-def _tenant_storages() -> Iterator[Problem]:
-    """Find storages of ours whose options are wrong."""
-    for alias, given in conf.storages.items():
-        if not _knows_tenant(alias):
-            continue
-        try:
-            storages.create_storage(given)
-        except (ImportError, ImproperlyConfigured, TypeError) as error:
-            yield Problem(
-                "E061", f"STORAGES[{alias!r}]: {error}", "The how-to of files shows it."
-            )
-
-
-def _default_storage() -> Iterator[Problem]:
-    """Find a default storage that is used, and keeps all tenants' files together."""
-    if _knows_tenant("default"):
-        return
-    in_use = bool(conf.media_root) or any(
-        field.storage is default_storage
-        and conf.in_tenants(field.model._meta.app_label)
-        for field in _file_fields()
-    )
-    backend = conf.storages.get("default", {}).get("BACKEND")
-    if in_use or backend != FILE_SYSTEM:
-        yield Problem(
-            "W060",
-            f"STORAGES['default'] is {backend!r}, which does not know the tenant: all "
-            "tenants' files lie together, under names that anybody may guess.",
-            "Put tenantry.scopes.storage.TenantStorage around it.",
-        )
-
-
-def _files_of_shared_models() -> Iterator[Problem]:
-    """Find shared rows whose files' URLs would lead to a tenant's files."""
-    for field in _file_fields():
-        label = field.model._meta.app_label
-        if (
-            conf.in_shared(label)
-            and not conf.in_tenants(label)
-            and _is_by_tenant(field)
-        ):
-            yield Problem(
-                "W062",
-                f"{field} is of a shared model and its storage is by tenant: the URL "
-                "of such a file may lead to a tenant's own of the same name.",
-                "Give it a storage of its own: storage=lambda: storages['shared'].",
-            )
-
-
-def _is_by_tenant(field: Any) -> bool:
-    if field.storage is default_storage:
-        return _knows_tenant("default")
-    return isinstance(field.storage, TenantStorage)
-
-
-def _file_fields() -> Iterator[Any]:
-    for model in apps.get_models(include_auto_created=True):
-        for field in model._meta.local_concrete_fields:
-            if isinstance(field, FileField):
-                yield field
-
-
-def _tenant_finder() -> Iterator[Problem]:
-    """Find the finder of tenants' static files without a place to look in."""
-    if FINDER in conf.staticfiles_finders and not conf.static_dir:
-        yield Problem(
-            "E063",
-            f"STATICFILES_FINDERS holds {FINDER!r}, and TENANTRY['STATIC_DIR'] is not "
-            "set.",
-            "Name the folder with a folder for each tenant.",
-        )
-
-
 def _named(path: Any) -> Any:
     """Return the class that a setting names; None where the service itself says so."""
     try:
@@ -315,18 +225,27 @@ def _tables_of_admin() -> Iterator[Problem]:
 
 
 def _log_of_admin() -> Iterator[Problem]:
-    """Find tenants' admins that write one log for all of them."""
+    """Find tenants' admins that write one log for all of them, and need not."""
     if conf.in_tenants("admin") or not apps.is_installed("django.contrib.admin"):
         return
     with suppress(ImportError, ImproperlyConfigured):  # told by others
         urlconfs = {conf.urlconf_of(kind) for kind in conf.kinds}
-        if any("admin" in get_resolver(each).app_dict for each in urlconfs):
+        is_served = any("admin" in get_resolver(each).app_dict for each in urlconfs)
+        if is_served and _may_be_in_tenants():
             yield Problem(
                 "W080",
                 "Tenants serve an admin, and 'admin' is not in TENANT_APPS: its log is "
                 "one for all, so that no history of a tenant's object can be shown.",
                 "Add 'admin' to TENANTRY['TENANT_APPS'].",
             )
+
+
+def _may_be_in_tenants() -> bool:
+    """Whether what the admin's log refers to is in reach of tenants' tables."""
+    needed = ("contenttypes", conf.auth_user_model.partition(".")[0])
+    return all(conf.in_tenants(label) for label in needed) or all(
+        each.supports_shared_joins for each in isolations.all()
+    )
 
 
 def _sites() -> Iterator[Problem]:

@@ -205,6 +205,15 @@ def test_the_first_resolver_that_knows_the_request_decides(pair, routing):
     assert resolve(request).tenant.ref == a.ref
 
 
+def test_a_tenants_host_is_its_own_where_paths_come_last(pair, routing):
+    a, b = pair
+    host = f"{a.key}.example.org"
+    routing(RESOLVERS=[DOMAIN, PATH])
+    assert get(host, f"/t/{b.slug}/").status_code == 404
+    routing(RESOLVERS=[PATH, DOMAIN])  # control: what W081 warns of
+    assert whose(get(host, f"/t/{b.slug}/")) == b.key
+
+
 def test_exempt_paths_and_hosts_are_served_without_looking(pair, routing, settings):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
