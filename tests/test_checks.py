@@ -437,7 +437,7 @@ MISTAKES = [
             ({"SEATS": 5}, "not a dict"),
             ({"SEATS": {"DEFUALT": 5}}, "Did you mean 'DEFAULT'?"),
             ({"SEATS": {}}, "its type is not known"),
-            ({"SEATS": {"TYPE": "int"}}, "its type is not known"),
+            ({"SEATS": {"TYPE": "int"}}, "TYPE 'int' cannot be stored"),
             ({"SEATS": {"TYPE": int, "DEFAULT": "5"}}, "is not of type int"),
         ]
     ),

@@ -96,8 +96,9 @@ def test_set_writes_values_and_shows_them(project):
         (["nobody", "SEATS=7"], "no tenant 'nobody'"),
         (["acme", "SEATS"], "'SEATS' is not NAME=VALUE"),
         (["acme", "SEATS=many"], "'many' is not of type int"),
-        (["acme", "SEAT=7"], "did you mean 'SEATS'?"),
-        (["acme", "--unset", "SEAT"], "did you mean 'SEATS'?"),
+        (["acme", "SEAT=7"], "'SEAT' is not declared in TENANTRY['SETTINGS']; did you"),
+        (["acme", "--unset", "SEAT"], "'SEAT' is not declared"),
+        (["acme", "DEBUG=1"], "'DEBUG' is not declared"),
     ],
 )
 def test_set_refuses_what_cannot_be(project, given, said):

@@ -92,7 +92,7 @@ def declaration(name: str) -> DeclaredSetting:
     if found is None:
         near = difflib.get_close_matches(name, conf.declared_settings, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        msg = f"it is not declared in TENANTRY['SETTINGS']{hint}"
+        msg = f"{name!r} is not declared in TENANTRY['SETTINGS']{hint}"
         raise ValidationError(msg)
     return found
 

@@ -238,6 +238,14 @@ def resume(key: str) -> Any:
     record = journal.take_over(key)
     with override_tenant(None):
         tenant = registry.tenant_model._base_manager.filter(key=key).first()
+        if record is None and tenant is not None and tenant.state == State.PROVISIONING:
+            raise LifecycleError(
+                key,
+                "resume",
+                "its row was saved without `provision()`, so nothing was begun",
+                next_step=f"Remove it by `manage.py tenants drop {key}`, and provision "
+                "another, of another key.",
+            )
         if record is None or tenant is None:
             raise LifecycleError(
                 key,
