@@ -51,7 +51,7 @@ class TestOfAKind:
         assert [each.key for each in tenants] == ["test1", "test2", "test3"]
 
     @pytest.mark.tenant(count=1)
-    def test_where_there_is_one_there_is_no_other(self, tenant, request):
+    def test_where_there_is_one_there_is_no_other(self, request):
         with pytest.raises(LookupError, match="one tenant only"):
             request.getfixturevalue("other_tenant")
 
