@@ -23,7 +23,14 @@ from tenantry.declared_settings import (
     Mistake,
     read_settings,
 )
-from tenantry.kinds import DEFAULT_KIND, DeclaredTenant, Kind, read_declared, read_kinds
+from tenantry.kinds import (
+    DEFAULT_KIND,
+    DeclaredTenant,
+    Kind,
+    named,
+    read_declared,
+    read_kinds,
+)
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
 
 DEFAULT_PLACEMENT = "default"
@@ -193,7 +200,8 @@ class Conf:
                 self.problems.append(
                     Problem(
                         "E003",
-                        f"TENANTRY[{name!r}] is {value!r}, of the wrong type.",
+                        f"TENANTRY[{name!r}] is {value!r}, of the wrong type: it takes "
+                        f"{named(option.type)}.",
                         option.text,
                     )
                 )
