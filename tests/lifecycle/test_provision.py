@@ -128,6 +128,19 @@ def attempt_again(key):
     return acts.error_of(lambda: acts.provision(key, domains=[]))
 
 
+def provision_at_a_string():
+    return acts.error_of(lambda: acts.provision("str", domains="s.example.com"))
+
+
+def test_domains_are_a_list(project):
+    name, said = project.call(provision_at_a_string)
+    assert (name, said) == (
+        "TypeError",
+        "`domains` is a list of hosts: ['s.example.com'], not 's.example.com'.",
+    )
+    assert project.call(acts.look, "str") == GONE
+
+
 def save_a_row(key):
     from tests.customers.models import Tenant
 

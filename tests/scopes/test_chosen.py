@@ -118,6 +118,7 @@ def test_on_a_terminal_a_secret_is_asked_for(project):
         (["acme", "SEAT=7"], "'SEAT' is not declared in TENANTRY['SETTINGS']; did you"),
         (["acme", "--unset", "SEAT"], "'SEAT' is not declared"),
         (["acme", "DEBUG=1"], "'DEBUG' is not declared"),
+        (["acme", "seats=1"], "did you mean 'SEATS'?"),
         (["acme", "PAY_TOKEN=-", "SEATS=-"], "read for one value"),
     ],
 )

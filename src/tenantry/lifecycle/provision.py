@@ -90,6 +90,9 @@ def refuse_occupied(ref: TenantRef) -> None:
 def record_tenant(tenant: Any, domains: Sequence[str]) -> None:
     """Write the rows of a new tenant and the record of the work, all or nothing."""
     domain_model = registry.domain_model
+    if isinstance(domains, str):
+        msg = f"`domains` is a list of hosts: [{domains!r}], not {domains!r}."
+        raise TypeError(msg)
     if domains and domain_model is None:
         msg = "Domains need a model: set TENANTRY['DOMAIN_MODEL']."
         raise ValidationError(msg)
