@@ -44,8 +44,8 @@ from django.utils import translation
 from django.views.debug import SafeExceptionReporterFilter
 
 from tenantry import guards, seams
-from tenantry.conf import SCOPES
 from tenantry.connections import TenantConnections
+from tenantry.options import SCOPES
 from tests.shop.models import Author, Book, Note, Tag
 from tests.world import replaced
 

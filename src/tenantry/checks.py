@@ -26,6 +26,7 @@ from tenantry.conf import (
     is_reserved_alias,
 )
 from tenantry.exceptions import InvalidIdentifier
+from tenantry.file_checks import of_files
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
@@ -60,6 +61,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += _imports()
     found += of_declared()
     found += of_services()
+    found += of_files()
     return _messages(found)
 
 

@@ -50,7 +50,7 @@ def fill(key):
         "order": [sold.pk, line.pk, line.product_id, sold.user_id],
         "number": sold.number,
         "total": str(sold.total_incl_tax),
-        "session": boss.session.session_key,
+        "session": boss.cookies["sessionid"].value,
     }
 
 

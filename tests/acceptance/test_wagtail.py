@@ -91,7 +91,7 @@ def edit(key):
         change, {**page(f"News of {key}", key), "action-publish": "1"}
     )
     assert published.status_code == 302, errors(published)
-    return {"page": made.pk, "session": client.session.session_key}
+    return {"page": made.pk, "session": client.cookies["sessionid"].value}
 
 
 def page(title, key):

@@ -7,9 +7,9 @@ import pytest
 
 import tenantry
 from tenantry import exceptions, isolation, models, routing, signals
-from tenantry.conf import ISOLATIONS, OPTIONS
 from tenantry.contrib import celery, channels
 from tenantry.management.commands.tenants import VERBS, Command
+from tenantry.options import ISOLATIONS, OPTIONS
 from tenantry.scopes import tasks
 from tests.django_suite import differences
 from tests.docs.pages import (

@@ -5,7 +5,7 @@ import os
 from ordinary_settings import *  # noqa: F403
 from ordinary_settings import APPS, MIDDLEWARE, postgresql
 
-from tenantry.conf import SCOPES
+from tenantry.options import SCOPES
 
 KNOW = os.environ["BENCH_SERVICES"] == "know"
 

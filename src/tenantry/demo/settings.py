@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from django import VERSION
 from django.core.management.utils import get_random_secret_key
 
-from tenantry.conf import ISOLATIONS
+from tenantry.options import ISOLATIONS
 
 POSTGRES_NAME = os.environ.get("TENANTRY_DEMO_POSTGRES_NAME", "tenantry_demo")
 
