@@ -147,7 +147,7 @@ MISTAKES = [
     (
         "E003",
         {"TENANTRY": ours(CATALOG_REFRESH_SECONDS="4")},
-        "CATALOG_REFRESH_SECONDS",
+        "TENANTRY['CATALOG_REFRESH_SECONDS'] is '4', of the wrong type: it takes int",
         {"TENANTRY": ours(CATALOG_REFRESH_SECONDS=0.5)},
     ),
     ("E004", {"DATABASE_ROUTERS": []}, "DATABASE_ROUTERS", {}),
@@ -404,7 +404,7 @@ MISTAKES = [
         for declared, said in [
             ({"www": "x"}, "not a dict"),
             ({"www": {"DOMAIN": []}}, "Did you mean 'DOMAINS'?"),
-            ({"www": {"NAME": 7}}, "of the wrong type"),
+            ({"www": {"NAME": 7}}, "of the wrong type: it takes str."),
             ({"WWW": {"SLUG": "www"}}, "'WWW' cannot be used"),
             ({"www": {"KIND": "blog"}}, "no kind 'blog'"),
             ({"www": {"PLACEMENT": "silo"}}, "no placement 'silo'"),
@@ -441,7 +441,7 @@ MISTAKES = [
             ({"SEATS": 5}, "not a dict"),
             ({"SEATS": {"DEFUALT": 5}}, "Did you mean 'DEFAULT'?"),
             ({"SEATS": {}}, "its type is not known"),
-            ({"SEATS": {"TYPE": "int"}}, "its type is not known"),
+            ({"SEATS": {"TYPE": "int"}}, "TYPE 'int' cannot be stored"),
             ({"SEATS": {"TYPE": int, "DEFAULT": "5"}}, "is not of type int"),
         ]
     ),

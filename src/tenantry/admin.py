@@ -131,8 +131,10 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             for field in self.opts.fields
             if field.editable and not field.primary_key and field.name not in own
         ]
-        shown = ("state", "location", "created_at") if obj is not None else ()
-        return [*GIVEN, *more, *shown]
+        if obj is None:
+            return [*GIVEN, *more]
+        settings = ("settings",) if conf.declared_settings else ()
+        return [*GIVEN, *more, *settings, "state", "location", "created_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Protect what is permanent, and what acts change."""
@@ -323,6 +325,10 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 self._tell(request, steps, "dropped, with all its data")
                 return HttpResponseRedirect(self._url("changelist"))
             wrong = str(steps[0].error)
+            if typed != tenant.key:
+                wrong = (
+                    f"{typed!r} is not its key, {tenant.key!r}: nothing was dropped."
+                )
         context = {
             **self.admin_site.each_context(request),
             "title": f"Drop {tenant.key}",

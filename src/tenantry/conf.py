@@ -22,7 +22,14 @@ from tenantry.declared_settings import (
     Mistake,
     read_settings,
 )
-from tenantry.kinds import DEFAULT_KIND, DeclaredTenant, Kind, read_declared, read_kinds
+from tenantry.kinds import (
+    DEFAULT_KIND,
+    DeclaredTenant,
+    Kind,
+    named,
+    read_declared,
+    read_kinds,
+)
 from tenantry.options import ISOLATIONS, OPTIONS
 from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
 
@@ -83,7 +90,8 @@ class Conf:
                 self.problems.append(
                     Problem(
                         "E003",
-                        f"TENANTRY[{name!r}] is {value!r}, of the wrong type.",
+                        f"TENANTRY[{name!r}] is {value!r}, of the wrong type: it takes "
+                        f"{named(option.type)}.",
                         option.text,
                     )
                 )

@@ -193,8 +193,12 @@ def _mistakes_of_type(
     where: str, spec: dict[str, Any], made: type | None
 ) -> Iterator[Mistake]:
     names = ", ".join(each.__name__ for each in TYPES)
-    if made is None:
-        yield Mistake("E064", f"{where}: its type is not known.", f"TYPE: {names}.")
+    if made is None and "TYPE" in spec:
+        text = f"{where}: TYPE {spec['TYPE']!r} cannot be stored."
+        yield Mistake("E064", text, f"Give one of these types, unquoted: {names}.")
+    elif made is None:
+        text = f"{where}: its type is not known, as there is no value of it to go by."
+        yield Mistake("E064", text, f"Give a DEFAULT, or a TYPE: {names}.")
     elif "DEFAULT" in spec and as_type(spec["DEFAULT"], made) is MISSING:
         text = f"{where}: DEFAULT {spec['DEFAULT']!r} is not of type {made.__name__}."
         yield Mistake("E064", text, "Correct one of them.")

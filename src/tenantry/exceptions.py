@@ -50,13 +50,18 @@ class TenantryError(Exception):
 class NoActiveTenant(TenantryError):
     """A tenant is needed and none is active."""
 
-    def __init__(self, what: str = "This") -> None:
+    def __init__(self, what: str = "") -> None:
         self.what = what
         super().__init__(what)
 
     def __str__(self) -> str:
+        reason = (
+            f"{self.what} belongs to tenants, and no tenant is active."
+            if self.what
+            else "A tenant is needed here, and none is active."
+        )
         return (
-            f"{self.what} belongs to tenants, and no tenant is active. Activate one: "
+            f"{reason} Activate one: "
             f"`with override_tenant(tenant): ...`, or run the command as "
             f"`manage.py tenants run --only KEY -- COMMAND`."
         )

@@ -44,7 +44,10 @@ def _tenant_storages() -> Iterator[Problem]:
             storages.create_storage(given)
         except (ImportError, ImproperlyConfigured, TypeError) as error:
             yield Problem(
-                "E061", f"STORAGES[{alias!r}]: {error}", "The how-to of files shows it."
+                "E061",
+                f"STORAGES[{alias!r}]: {error}",
+                "Options of the storage within stand in OPTIONS['OPTIONS']. The how-to "
+                "of files shows it.",
             )
 
 

@@ -117,6 +117,13 @@ def read_declared(
     return found
 
 
+def named(types: type | tuple[type, ...]) -> str:
+    """Return the types as they are called in an error."""
+    listed = types if isinstance(types, tuple) else (types,)
+    names = [each.__name__ for each in listed]
+    return " or ".join("None" if name == "NoneType" else name for name in names)
+
+
 def _entry(where: str, value: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the dictionary, all of whose options are known and of their type."""
     if not isinstance(value, dict):
@@ -132,6 +139,9 @@ def _entry(where: str, value: Any, options: Mapping[str, Any]) -> dict[str, Any]
             )
             raise ImproperlyConfigured(msg)
         if not isinstance(given, options[name]):
-            msg = f"{where}[{name!r}] is {given!r}, of the wrong type."
+            msg = (
+                f"{where}[{name!r}] is {given!r}, of the wrong type: it takes "
+                f"{named(options[name])}."
+            )
             raise ImproperlyConfigured(msg)
     return value

@@ -270,6 +270,27 @@ def row_of(key):
     return tenant.name, tenant.slug, tenant.state
 
 
+def test_settings_of_its_own_are_on_its_page_once_declared(project):
+    where = f"{LIST}{project.call(pk_of, 'acme')}/change/"
+    assert 'name="settings"' not in project.call(page, where)
+    before = project.settings["TENANTRY"]
+    declared = {"SEATS": {"DEFAULT": 5}, "PAY_TOKEN": {"DEFAULT": ""}}
+    project.change(TENANTRY={**before, "SETTINGS": declared})
+    try:
+        data = {**form("acme"), "slug": "acme"}
+        wrong = {"settings": '{"SEATS": "many"}'}
+        _, told, _ = project.call(send, where, {**data, **wrong})
+        assert "is not of type int" in told[0]
+        right = {"settings": '{"SEATS": 7, "PAY_TOKEN": "s3cret"}'}
+        assert project.call(send, where, {**data, **right})[0] == 200
+        html = project.call(page, where)
+        assert "&quot;SEATS&quot;: 7" in html
+        assert "********" in html
+        assert "s3cret" not in html
+    finally:
+        project.change(TENANTRY=before)
+
+
 def test_suspend_and_resume(project):
     _, told, _ = project.call(act, "suspend_tenants", *KEYS)
     assert told == ["Tenants acme, globex are suspended."]
@@ -289,13 +310,17 @@ def test_a_tenant_is_dropped_when_its_key_is_typed(project):
     _, _, where = project.call(act, "drop_tenant", "gone")
     assert where == f"{LIST}{number}/drop/"
     assert "Type the key" in project.call(page, where)
-    project.call(send, where, {"confirm": "acme"})
+    assert "nothing was dropped" in project.call(answer_of, where, "acme")
     project.call(send, where, {})
     assert project.call(lives, "gone")
     status, told, where = project.call(send, where, {"confirm": "gone"})
     assert (status, where) == (200, LIST)
     assert told == ["Tenant gone is dropped, with all its data."]
     assert project.call(acts.look, "gone")["key"] == "dropped"
+
+
+def answer_of(path, key):
+    return client_of(None).post(path, {"confirm": key}).content.decode()
 
 
 def test_several_are_not_dropped_at_once(project):

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tenantry.management import TenantCommand
+
 BY = "handle_tenant runs with the tenant active"
 pytestmark = pytest.mark.service("Management commands", "TenantCommand", by=BY)
 
@@ -15,6 +17,17 @@ def test_it_acts_on_all_active_tenants(fleet):
         assert own in out
         assert f"{key}: ok" in out
     assert "us-one" not in out
+
+
+def test_one_that_handles_no_tenant_says_what_is_missing():
+    class Command(TenantCommand):
+        """Written as a command for one site, it would run with no tenant active."""
+
+        def handle(self, **_options):
+            raise AssertionError
+
+    with pytest.raises(NotImplementedError, match=r"needs a method `handle_tenant\("):
+        Command().create_parser("manage.py", "command")
 
 
 def test_it_takes_the_same_choice_as_the_verbs(fleet):

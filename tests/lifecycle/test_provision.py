@@ -128,6 +128,35 @@ def attempt_again(key):
     return acts.error_of(lambda: acts.provision(key, domains=[]))
 
 
+def provision_at_a_string():
+    return acts.error_of(lambda: acts.provision("str", domains="s.example.com"))
+
+
+def test_domains_are_a_list(project):
+    name, said = project.call(provision_at_a_string)
+    assert (name, said) == (
+        "TypeError",
+        "`domains` is a list of hosts: ['s.example.com'], not 's.example.com'.",
+    )
+    assert project.call(acts.look, "str") == GONE
+
+
+def save_a_row(key):
+    from tests.customers.models import Tenant
+
+    Tenant.objects.create(key=key, name=key)
+
+
+def test_a_row_that_was_only_saved_is_told_from_one_left_half_way(project):
+    project.call(save_a_row, "bare")
+    ended = project.manage("tenants", "create", "--resume", "bare")
+    assert ended.status == 1
+    assert "its row was saved without `provision()`" in ended.err
+    assert "manage.py tenants drop bare" in ended.err
+    project.manage("tenants", "drop", "bare", "--no-input").ok()
+    assert project.call(acts.look, "bare") == GONE | {"key": "dropped"}
+
+
 def test_what_another_process_is_at_work_on_is_left_to_it(project, tmp_path):
     barrier = Barrier(tmp_path, ["slow"])
     slow = project.start(

@@ -529,6 +529,15 @@ def test_a_tenant_cache_around_nothing_says_what_to_do():
         cache.get("k")
 
 
+def test_a_backend_that_is_not_there_is_named():
+    said = r"OPTIONS\['BACKEND'\] of TenantCache, 'nowhere.Cache', is not found"
+    with (
+        override_settings(CACHES={"default": around("nowhere.Cache", "")}),
+        pytest.raises(InvalidCacheBackendError, match=said),
+    ):
+        cache.get("k")
+
+
 def test_many_tenants_do_not_grow_the_memory_of_a_process(memory, monkeypatch):
     monkeypatch.setattr("tenantry.scopes.cache.MOST_KNOWN", 10)
     for number in range(25):

@@ -90,14 +90,36 @@ def test_set_writes_values_and_shows_them(project):
     assert list(found["PAY_TOKEN"]) == ["$secret"]
 
 
+def ask_on_a_terminal():
+    import sys
+    from unittest import mock
+
+    from tenantry.cli import set as verb
+
+    with (
+        mock.patch.object(sys, "stdin", mock.Mock(isatty=lambda: True)),
+        mock.patch.object(verb, "getpass", lambda prompt: f"typed after {prompt!r}"),
+    ):
+        return verb.parse("PAY_TOKEN=-")
+
+
+def test_on_a_terminal_a_secret_is_asked_for(project):
+    project.change(TENANTRY=project.tenantry())
+    asked = project.call(ask_on_a_terminal)
+    assert list(asked) == ["PAY_TOKEN", "typed after 'PAY_TOKEN: '"]
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (["nobody", "SEATS=7"], "no tenant 'nobody'"),
         (["acme", "SEATS"], "'SEATS' is not NAME=VALUE"),
         (["acme", "SEATS=many"], "'many' is not of type int"),
-        (["acme", "SEAT=7"], "did you mean 'SEATS'?"),
-        (["acme", "--unset", "SEAT"], "did you mean 'SEATS'?"),
+        (["acme", "SEAT=7"], "'SEAT' is not declared in TENANTRY['SETTINGS']; did you"),
+        (["acme", "--unset", "SEAT"], "'SEAT' is not declared"),
+        (["acme", "DEBUG=1"], "'DEBUG' is not declared"),
+        (["acme", "seats=1"], "did you mean 'SEATS'?"),
+        (["acme", "PAY_TOKEN=-", "SEATS=-"], "read for one value"),
     ],
 )
 def test_set_refuses_what_cannot_be(project, given, said):

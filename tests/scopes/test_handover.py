@@ -192,6 +192,38 @@ def test_who_is_not_let_in(shared, shared_users, world):
     assert follow(url).status_code == 403
 
 
+@pytest.mark.usefixtures("shared_users")
+def test_the_log_says_why_and_the_visitor_is_not_told(shared, world, caplog):
+    used, of_b, old = (hand_over(shared, each) for each in (world.a, world.b, world.a))
+    own = {"host": f"{world.a.key}.example.org"}
+
+    def visit(url, *, late=timedelta()):
+        caplog.clear()
+        token = parse_qs(urlsplit(url).query).get("token", [""])
+        with mock.patch("time.time", return_value=(timezone.now() + late).timestamp()):
+            answer = Client().get("/enter/", {"token": token[0]}, headers=own)
+        said = [each.getMessage() for each in caplog.records if "handed" in each.msg]
+        return answer.status_code, said, answer.content
+
+    assert follow(used).status_code == 302
+    answers = [
+        visit(used),
+        visit(of_b),
+        visit(old, late=timedelta(minutes=2)),
+        visit("/enter/"),
+    ]
+    expected = [
+        "the link was used before",
+        f"the link is for {world.b.key!r}",
+        "the link is too old",
+        "the token is missing, or not ours",
+    ]
+    for (status, said, content), reason in zip(answers, expected, strict=True):
+        assert (status, content) == (403, answers[0][2])
+        prefix = f"A login handed over to {world.a.key!r} was refused: "
+        assert said == [f"{prefix}{reason}."]
+
+
 def test_a_shared_user_whom_the_tenant_does_not_know_is_refused(own_users, world):
     stranger = User.objects.create_user("stranger")
     try:

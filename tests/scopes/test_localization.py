@@ -9,6 +9,7 @@ from django.test import Client, override_settings
 from django.utils import timezone, translation
 
 from tenantry import override_tenant
+from tenantry.exceptions import TenantNotFound
 from tenantry.scopes.localization import localized
 from tenantry.scopes.tasks import atask_of, task_of
 from tests.clients import AnyHost
@@ -140,6 +141,10 @@ def test_without_its_seam_the_projects_would_go_before_the_tenants(pair):
 def test_a_block_restores_what_was_in_force(pair):
     a, b = pair
     with timezone.override("America/Lima"), translation.override("es"):
+        with localized(a), localized(b.key), localized(a.key):
+            pass
+        with pytest.raises(TenantNotFound), localized("nobody"):
+            pass
         with localized(a.ref):
             assert told() == OF_A
             with override_tenant(b), localized():

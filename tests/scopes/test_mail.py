@@ -8,12 +8,14 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from django.conf import settings
 from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.smtp import EmailBackend
 from django.template import Context, Template
 from django.test import override_settings
 
 from tenantry import override_tenant
 from tenantry.exceptions import NoActiveTenant
+from tenantry.scopes.mail import TenantEmailBackend
 from tests.customers.models import Tenant
 from tests.scopes.sandwich import Leaked, check
 from tests.scopes.test_settings import declaring, without_scope
@@ -293,6 +295,11 @@ def test_the_backend_around_another(pair):
         mail.outbox = []
         assert send() == 1
         assert mail.outbox[0].from_email == "A <a@example.com>"
+
+
+def test_a_backend_that_is_not_there_is_named():
+    with pytest.raises(ImproperlyConfigured, match=r"sends by 'nowhere\.Backend'"):
+        TenantEmailBackend(backend="nowhere.Backend").make()
 
 
 TEMPLATE = (

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import InvalidStorageError
 from django.test import override_settings
 
 from tenantry import override_tenant
@@ -68,6 +69,8 @@ def test_usage_is_the_tenants_own(alias):
     assert usage(AB, alias=alias) == Usage(files=3, bytes=9)
     with override_tenant(AB):
         assert usage(A) == Usage(files=3, bytes=6)
+    with pytest.raises(InvalidStorageError, match=f"those that do: {alias}"):
+        usage(A, alias="staticfiles")
 
 
 def test_removal_is_of_the_tenants_own(alias):

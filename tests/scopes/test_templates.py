@@ -319,8 +319,13 @@ def test_a_change_of_another_process_is_seen_after_a_while(project):
 
 def _mistakes():
     found = []
-    for model in ("pages.Nothing", "shop.Book", "customers.Tenant"):
-        loader = (f"{OURS}.DatabaseLoader", model)
+    for given in (
+        ["pages.Nothing"],
+        ["shop.Book"],
+        ["customers.Tenant"],
+        ["pages.Page", "mail/*"],
+    ):
+        loader = (f"{OURS}.DatabaseLoader", *given)
         try:
             with override_tenant("acme"):
                 Engine(loaders=[loader]).get_template("x")
@@ -334,6 +339,7 @@ def test_a_model_that_cannot_hold_templates_is_refused(project):
     assert "is no model" in said[0]
     assert "no AbstractTemplate" in said[1]
     assert "no AbstractTemplate" in said[2]
+    assert "takes a list of names: ['mail/*']" in said[3]
 
 
 # --- the context processor

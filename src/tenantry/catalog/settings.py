@@ -94,9 +94,9 @@ def declaration(name: str) -> DeclaredSetting:
     """Return what was declared of the name; raise `ValidationError` where nothing."""
     found: DeclaredSetting | None = conf.declared_settings.get(name)
     if found is None:
-        near = difflib.get_close_matches(name, conf.declared_settings, n=1)
+        near = difflib.get_close_matches(name.upper(), conf.declared_settings, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        msg = f"it is not declared in TENANTRY['SETTINGS']{hint}"
+        msg = f"{name!r} is not declared in TENANTRY['SETTINGS']{hint}"
         raise ValidationError(msg)
     return found
 

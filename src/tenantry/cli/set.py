@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
@@ -26,7 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "values",
         nargs="*",
         metavar="NAME=VALUE",
-        help="JSON where the setting is no string; '-' reads it from standard input",
+        help="JSON where the setting is no string; '-' reads it from standard input, "
+        "or asks for it on a terminal",
     )
     parser.add_argument(
         "--unset",
@@ -42,6 +44,10 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     tenant = registry.tenant_model._base_manager.filter(key=options["key"]).first()
     if tenant is None:
         raise TenantNotFound(options["key"])
+    asked = [each for each in options["values"] if each.endswith(f"={FROM_STDIN}")]
+    if len(asked) > 1 and not sys.stdin.isatty():
+        msg = f"Standard input is read for one value; there are: {', '.join(asked)}."
+        raise CommandError(msg)
     values = dict(parse(each) for each in options["values"])
     tenant.set_settings(**values, **dict.fromkeys(options["unset"]))
     for name, value in sorted(masked(tenant.settings).items()):
@@ -54,6 +60,9 @@ def parse(given: str) -> tuple[str, Any]:
     if not is_there:
         msg = f"{given!r} is not NAME=VALUE."
         raise CommandError(msg)
-    if text == FROM_STDIN:
+    declared = declaration(name)
+    if text == FROM_STDIN and sys.stdin.isatty():
+        text = getpass(f"{name}: ")
+    elif text == FROM_STDIN:
         text = sys.stdin.read().removesuffix("\n")
-    return name, declaration(name).from_text(text)
+    return name, declared.from_text(text)

@@ -90,6 +90,9 @@ def refuse_occupied(ref: TenantRef) -> None:
 def record_tenant(tenant: Any, domains: Sequence[str]) -> None:
     """Write the rows of a new tenant and the record of the work, all or nothing."""
     domain_model = registry.domain_model
+    if isinstance(domains, str):
+        msg = f"`domains` is a list of hosts: [{domains!r}], not {domains!r}."
+        raise TypeError(msg)
     if domains and domain_model is None:
         msg = "Domains need a model: set TENANTRY['DOMAIN_MODEL']."
         raise ValidationError(msg)
@@ -238,6 +241,14 @@ def resume(key: str) -> Any:
     record = journal.take_over(key)
     with override_tenant(None):
         tenant = registry.tenant_model._base_manager.filter(key=key).first()
+        if record is None and tenant is not None and tenant.state == State.PROVISIONING:
+            raise LifecycleError(
+                key,
+                "resume",
+                "its row was saved without `provision()`, so nothing was begun",
+                next_step=f"Remove it by `manage.py tenants drop {key}`, and provision "
+                "another, of another key.",
+            )
         if record is None or tenant is None:
             raise LifecycleError(
                 key,

@@ -49,7 +49,17 @@ class TenantCommand(BaseCommand):
     def create_parser(
         self, prog_name: str, subcommand: str, **kwargs: Any
     ) -> CommandParser:
-        """Add the choice of tenants, `--jobs` and `--format` to the command's own."""
+        """Add the choice of tenants, `--jobs` and `--format` to the command's own.
+
+        Raises `NotImplementedError` where the command has no `handle_tenant`.
+        """
+        if type(self).handle_tenant is TenantCommand.handle_tenant:
+            msg = (
+                f"{type(self).__module__}.{type(self).__name__} needs a method "
+                "`handle_tenant(self, tenant, **options)`. `handle` is the base "
+                "class's, which calls it for each tenant."
+            )
+            raise NotImplementedError(msg)
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         _add_ours(parser)
         return parser

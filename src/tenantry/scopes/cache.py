@@ -219,7 +219,7 @@ class _TenantDatabaseCache(TenantCache, BaseDatabaseCache):
 def backend_in(params: dict[str, Any]) -> type[BaseCache]:
     """Return the class that a `TenantCache` of these settings is around.
 
-    Raises `InvalidCacheBackendError` where they name none.
+    Raises `InvalidCacheBackendError` where they name none, or one that is not there.
     """
     path = params.get("OPTIONS", {}).get("BACKEND")
     if not path:
@@ -228,7 +228,11 @@ def backend_in(params: dict[str, Any]) -> type[BaseCache]:
             '"OPTIONS": {"BACKEND": "django.core.cache.backends.redis.RedisCache"}.'
         )
         raise InvalidCacheBackendError(msg)
-    found: type[BaseCache] = import_string(path)
+    try:
+        found: type[BaseCache] = import_string(path)
+    except ImportError as error:
+        msg = f"OPTIONS['BACKEND'] of TenantCache, {path!r}, is not found: {error}"
+        raise InvalidCacheBackendError(msg) from error
     return found
 
 

@@ -21,7 +21,7 @@ from django.contrib.auth import (
     login,
 )
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.core.signing import BadSignature, TimestampSigner
+from django.core.signing import BadSignature, SignatureExpired, TimestampSigner
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, get_script_prefix
@@ -108,15 +108,22 @@ def receive(
     Refuses with 403 what is not meant for this tenant, too old, used or not ours.
     """
     tenant = require_tenant()
-    claims = _claims(request.GET.get("token", ""), tenant)
-    found = None if claims is None else _user(claims, request, find_user)
-    if claims is None or found is None or not getattr(found, "is_active", True):
-        logger.warning("A login handed over to %r was refused.", tenant.key)
-        raise PermissionDenied
+    try:
+        claims = _claims(request.GET.get("token", ""), tenant)
+        found = _user(claims, request, find_user)
+    except _Refused as reason:
+        # The visitor is not told: it may be somebody who guesses.
+        msg = "A login handed over to %r was refused: %s."
+        logger.warning(msg, tenant.key, reason)
+        raise PermissionDenied from None
     login(request, found, backend=getattr(found, "backend", claims["backend"]))
     response = HttpResponseRedirect(_within_tenant(claims["next"]))
     response["Referrer-Policy"] = "no-referrer"  # the token is in our URL
     return response
+
+
+class _Refused(Exception):
+    """Why a login is not let in."""
 
 
 def use_once(token: str, *, until: datetime) -> bool:
@@ -181,23 +188,39 @@ def _row_of(tenant: TenantRef | HasRef | str) -> Any:
     return entry.instance()
 
 
-def _claims(token: str, tenant: TenantRef) -> dict[str, Any] | None:
+def _claims(token: str, tenant: TenantRef) -> dict[str, Any]:
     """Return what the token says, where it is for this tenant, new and unused."""
     with override_tenant(None):
         try:
             claims: dict[str, Any] = _signer().unsign_object(token, max_age=LIFETIME)
-        except BadSignature:
-            return None
+        except SignatureExpired as error:
+            raise _Refused("the link is too old") from error
+        except BadSignature as error:
+            raise _Refused("the token is missing, or not ours") from error
     if claims["tenant"] != tenant.key:
-        return None
+        msg = f"the link is for {claims['tenant']!r}"
+        raise _Refused(msg)
     until = timezone.now() + LIFETIME
-    return claims if use_once(f"{SALT}:{claims['id']}", until=until) else None
+    if not use_once(f"{SALT}:{claims['id']}", until=until):
+        raise _Refused("the link was used before")
+    return claims
 
 
 def _user(claims: dict[str, Any], request: HttpRequest, find_user: Any) -> Any:
-    """Return the user who logs in, or None."""
+    """Return the user who logs in; raise `_Refused` where there is none."""
     if claims["backend"] not in conf.authentication_backends:
-        return None
+        msg = f"{claims['backend']!r} is not in AUTHENTICATION_BACKENDS"
+        raise _Refused(msg)
+    found = _user_here(claims, request, find_user)
+    if found is None:
+        raise _Refused("the user is not known here")
+    if not getattr(found, "is_active", True):
+        raise _Refused("the user is not active")
+    return found
+
+
+def _user_here(claims: dict[str, Any], request: HttpRequest, find_user: Any) -> Any:
+    """Return the tenant's user for the shared one, or None."""
     model = get_user_model()
     with override_tenant(None):
         pk = model._meta.pk.to_python(claims["user"])

@@ -13,22 +13,25 @@ from django.utils import timezone, translation
 
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
-from tenantry.context import ACTIVE
+from tenantry.context import ACTIVE, as_ref
 from tenantry.declared_settings import MISSING
 
 if TYPE_CHECKING:
-    from tenantry.types import TenantRef
+    from tenantry.types import HasRef, TenantRef
 
 __all__ = ["language_of", "localized", "with_default"]
 
 
-def localized(tenant: TenantRef | None = None) -> AbstractContextManager[Any]:
+def localized(
+    tenant: TenantRef | HasRef | str | None = None,
+) -> AbstractContextManager[Any]:
     """Put the tenant's own time zone and language in force for a block.
 
     *tenant* is the active one unless given. What was in force is back after the block;
-    what the tenant has none of stays as it is. For `with` in coroutines too.
+    what the tenant has none of stays as it is. For `with` in coroutines too. Raises
+    `TenantNotFound` for an unknown key.
     """
-    ref = tenant or ACTIVE.get()
+    ref = as_ref(tenant) or ACTIVE.get()
     if ref is None or not conf.activated_settings:
         return nullcontext()
     own = registry.remembered(ref.key).settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
@@ -63,7 +64,13 @@ class TenantEmailBackend(BaseEmailBackend):
             options["fail_silently"] = True
         if HAS_ALIASES:
             options["alias"] = self._alias
-        return import_string(self._backend or conf.email_backend)(**options)
+        path = self._backend or conf.email_backend
+        try:
+            backend = import_string(path)
+        except ImportError as error:
+            msg = f"TenantEmailBackend sends by {path!r}, which is not found: {error}"
+            raise ImproperlyConfigured(msg) from error
+        return backend(**options)
 
     def open(self) -> Any:
         """Open the active tenant's connection, to be kept until `close()`."""

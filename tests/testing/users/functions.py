@@ -50,6 +50,11 @@ class TestOfAKind:
     def test_there_may_be_three(self, tenants):
         assert [each.key for each in tenants] == ["test1", "test2", "test3"]
 
+    @pytest.mark.tenant(count=1)
+    def test_where_there_is_one_there_is_no_other(self, request):
+        with pytest.raises(LookupError, match="one tenant only"):
+            request.getfixturevalue("other_tenant")
+
 
 def test_clients_log_in_to_the_tenant(tenant_client, tenant):
     tenant_client.force_login(User.objects.create_superuser("ann"))

@@ -7,7 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from django.core.files.storage import FileSystemStorage, storages
+from django.core.files.storage import (
+    FileSystemStorage,
+    InvalidStorageError,
+    storages,
+)
 from django.utils.module_loading import import_string
 
 from tenantry.conf import conf
@@ -53,9 +57,15 @@ def usage(
 
     Of all storages that know the tenant, or of the one of that alias. Asks the storage
     for each file, or each thousand of them where it is a bucket of S3. Raises
-    `TenantNotFound` for an unknown key.
+    `TenantNotFound` for an unknown key, `InvalidStorageError` for another alias.
     """
     asked = tenant_storages()
+    if alias is not None and alias not in asked:
+        msg = (
+            f"No storage {alias!r} in STORAGES knows the tenant; those that do: "
+            f"{', '.join(asked) or 'none'}."
+        )
+        raise InvalidStorageError(msg)
     chosen = list(asked.values()) if alias is None else [asked[alias]]
     with override_tenant(as_ref(tenant)):
         sizes = [size for storage in chosen for size in _sizes(storage)]

@@ -52,6 +52,10 @@ class DatabaseLoader(base.Loader):
         self, engine: Engine, model: str, names: Iterable[str] = ("*",)
     ) -> None:
         super().__init__(engine)
+        if isinstance(names, str):
+            # Its letters would be the patterns, and "*" one of them.
+            msg = f"DatabaseLoader takes a list of names: [{names!r}], not {names!r}."
+            raise ImproperlyConfigured(msg)
         self.label = model
         self.names = tuple(names)
 
