@@ -216,13 +216,14 @@ def logged_in(host, cookie):
     }
 
 
-def test_its_users_log_in_and_its_sessions_go_on(project):
+def test_its_users_log_in_and_sessions_from_before_are_over(project):
+    """They are signed with the project's key, and a tenant has one of its own."""
     adopt(project).ok()
     project.manage("tenants", "create", "globex", "--domain", "globex.example.com").ok()
     assert project.call(logged_in, "acme.example.com", project.cookie) == {
         "login": 302,
         "users": 2,
-        "old session": "admin",
+        "old session": "nobody",
     }
     assert project.call(logged_in, "globex.example.com", project.cookie) == {
         "login": 200,
