@@ -291,6 +291,8 @@ def test_what_follows_stays_within_the_tenants_prefix(  # noqa: PLR0917
 def test_only_who_is_logged_in_is_handed_over(shared, own_users, world):
     with pytest.raises(PermissionDenied):
         hand_over(AnonymousUser(), world.a)
+    with pytest.raises(PermissionDenied):
+        hand_over(User(username="never saved"), world.a)
     shared.is_active = False
     with pytest.raises(PermissionDenied):
         hand_over(shared, world.a)

@@ -163,7 +163,8 @@ def _user_and_backend(who: Any) -> tuple[Any, str]:
     if isinstance(who, HttpRequest):
         user = who.user
         backend = who.session.get(BACKEND_SESSION_KEY)
-    if not (user.is_authenticated and getattr(user, "is_active", True)):
+    is_somebody = user.is_authenticated and user.pk is not None
+    if not (is_somebody and getattr(user, "is_active", True)):
         msg = "Only a user who is logged in and active can be handed over to a tenant."
         raise PermissionDenied(msg)
     guards.require_object(user)
