@@ -57,6 +57,11 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.staticfiles",
 ]
+if VERSION < (6, 0):
+    INSTALLED_APPS += [
+        "django_tasks",
+        "tenantry.contrib.django_tasks.TenantTasksConfig",
+    ]
 MIDDLEWARE = [
     "tenantry.middleware.TenantMiddleware",
     "django.middleware.security.SecurityMiddleware",
