@@ -103,8 +103,19 @@ def app(tenants):
     who = made.tasks["who"].run
     made.task(who, name="own", base=OwnCall)
     add_tasks(made, *tenants)
-    with start_worker(made, pool="threads", concurrency=1, perform_ping_check=False):
-        yield made
+    # Whoever receives this sets up logging; Celery would, for the whole process.
+    signals.setup_logging.connect(leave_logging_alone)
+    try:
+        with start_worker(
+            made, pool="threads", concurrency=1, perform_ping_check=False
+        ):
+            yield made
+    finally:
+        signals.setup_logging.disconnect(leave_logging_alone)
+
+
+def leave_logging_alone(**_):
+    """Receive `setup_logging`."""
 
 
 def answer(result):
