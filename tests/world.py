@@ -126,7 +126,7 @@ def fill(tenant, name):
         book = Book.objects.create(pk=ONE, title=f"book of {name}", author=author)
         Book.objects.create(pk=TWO, title=f"book two of {name}", author=author)
         book.tags.add(tag)
-        now = timezone.now()
+        now = timezone.now().replace(microsecond=0)
         for pk in (ONE, TWO):
             Chapter.objects.create(
                 pk=pk, title=f"chapter of {name}", book=book, written=now

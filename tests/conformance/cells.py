@@ -106,6 +106,9 @@ def is_public(cls, name):
     value = inspect.getattr_static(cls, name)
     if not (inspect.isroutine(value) or isinstance(value, classmethod)):
         return False
+    module = getattr(getattr(value, "__func__", value), "__module__", None)
+    if module and module.partition(".")[0] not in {"django", "tenantry", "tests"}:
+        return False  # put there by another library
     return value is not inspect.getattr_static(object, name, None)
 
 

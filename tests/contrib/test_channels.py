@@ -186,7 +186,7 @@ async def said_to(*sockets):
     found = []
     for each in sockets:
         found.append([])
-        while not await each.receive_nothing(timeout=0.1):
+        while not await each.receive_nothing(timeout=0.3):
             found[-1].append(await each.hear())
     return found
 
