@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +18,18 @@ from tenantry.conf import conf
 from tenantry.context import keep_tenant, keep_tenant_async, override_tenant
 from tenantry.routing.absolute import DEFAULT_PORTS
 from tenantry.routing.chain import chain, is_exempt, resolve
-from tenantry.routing.prefix import keep_cookies_within, move_into_prefix, script_prefix
+from tenantry.routing.prefix import keep_cookies_within, move_into_prefix
 from tenantry.routing.resolvers import SHARED, Resolution
-from tenantry.scopes.localization import localized
+from tenantry.serving import block
 from tenantry.signals import tenant_resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-    from tenantry.types import TenantRef
 
 __all__ = ["TenantMiddleware"]
 
@@ -141,17 +140,6 @@ def announce(request: HttpRequest) -> None:
     tenant = request.tenant  # type: ignore[attr-defined]
     if tenant is not None and tenant_resolved.receivers:
         tenant_resolved.send(sender=TenantMiddleware, request=request, tenant=tenant)
-
-
-@contextmanager
-def block(ref: TenantRef, prefix: str) -> Iterator[None]:
-    """Make the tenant active, its own time zone, language and path prefix in force."""
-    with override_tenant(ref), localized(ref):
-        if not prefix:
-            yield
-            return
-        with script_prefix(prefix):
-            yield
 
 
 def finish(request: HttpRequest, response: Any, found: Resolution) -> Any:

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import io
 import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,13 +25,12 @@ from tenantry.catalog.models import State
 from tenantry.catalog.registry import normalized, registry
 from tenantry.context import override_tenant
 from tenantry.routing.chain import is_exempt, resolve
-from tenantry.routing.prefix import script_prefix
 from tenantry.routing.resolvers import SHARED, Resolution, host_of
-from tenantry.scopes.localization import localized
 from tenantry.scopes.tasks import CARRIED, active_key, atask_of
+from tenantry.serving import block
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from tenantry.types import TenantRef
 
@@ -90,18 +88,8 @@ class TenantMiddleware:
             inside = {**scope, "tenant": found.tenant.instance()}
             if found.prefix:
                 inside |= {"root_path": root, "headers": _nearest(scope["headers"])}
-            with _block(ref, root if found.prefix else ""):
+            with block(ref, root if found.prefix else ""):
                 await self.inner(inside, _while_active(ref, receive, send), send)
-
-
-@contextmanager
-def _block(ref: TenantRef, prefix: str) -> Iterator[None]:
-    with override_tenant(ref), localized(ref):
-        if not prefix:
-            yield
-            return
-        with script_prefix(prefix):
-            yield
 
 
 def _request(scope: dict[str, Any]) -> ASGIRequest:
