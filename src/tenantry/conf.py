@@ -36,7 +36,7 @@ from tenantry.types import LABEL_PREFIX, SHARED_ALIAS
 DEFAULT_PLACEMENT = "default"
 # Labels that need not be listed: our own, and the one that Django asks the router about
 # for the table of `DatabaseCache`, which is no app's.
-OWN_LABELS = frozenset({"tenantry", "django_cache"})
+OWN_LABELS = frozenset({"tenantry", "tenantry_users", "django_cache"})
 
 
 @dataclass(slots=True)
@@ -294,6 +294,11 @@ class Conf:
     def auth_user_model(self) -> str:
         """Django's own AUTH_USER_MODEL."""
         return str(django_settings.AUTH_USER_MODEL)
+
+    @property
+    def shared_user_model(self) -> str:
+        """The model of shared users: AUTH_USER_MODEL unless given."""
+        return self.raw["SHARED_USER_MODEL"] or self.auth_user_model
 
     @cached_property
     def _settings(self) -> tuple[dict[str, DeclaredSetting], list[Mistake]]:

@@ -19,6 +19,14 @@ from tenantry.catalog.models import (
     UsedKey,
     UsedToken,
 )
+from tenantry.catalog.people import (
+    AuditEntry,
+    EmailDomain,
+    Impersonation,
+    Invitation,
+    ScheduledDeletion,
+    SignOut,
+)
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
 from tenantry.catalog.settings import declaration, resealed
@@ -35,8 +43,14 @@ if TYPE_CHECKING:
 __all__ = [
     "AbstractDomain",
     "AbstractTenant",
+    "AuditEntry",
     "CatalogVersion",
+    "EmailDomain",
+    "Impersonation",
+    "Invitation",
     "LifecycleRecord",
+    "ScheduledDeletion",
+    "SignOut",
     "State",
     "StoredTemplate",
     "TenantManager",

@@ -112,6 +112,34 @@ OPTIONS: dict[str, Option] = {
         None,
         "Folder with `<key>/static/` of tenants that have static files of their own.",
     ),
+    "SHARED_USER_MODEL": Option(
+        (str, type(None)),
+        None,
+        "Model of shared users who are members of tenants; AUTH_USER_MODEL if unset.",
+    ),
+    "ROLES": Option(
+        dict,
+        {"admin": {"STAFF": True, "SUPERUSER": True, "MANAGES": True}, "member": {}},
+        "What members may do, by the name of the role; beside them is the owner.",
+    ),
+    "SIGNUP": Option(
+        (str, type(None)),
+        None,
+        "What signing up makes: 'account', 'tenant' (an account with a tenant of its "
+        "own); unset: nobody signs up.",
+    ),
+    "INVITATION_DAYS": Option((int, float), 7, "Days until an invitation expires."),
+    "DELETION_GRACE_DAYS": Option(
+        (int, float), 30, "Days until an account that its user deleted is deleted."
+    ),
+    "IMPERSONATION_MINUTES": Option(
+        (int, float), 30, "Minutes until an impersonation ends by itself."
+    ),
+    "IMPERSONATION_BLOCKED": Option(
+        (list, tuple),
+        ("*password*", "account_*", "socialaccount_*", "mfa_*", "tenantry_leave"),
+        "Names of URLs that are closed while somebody acts as another; `*` for any.",
+    ),
     "CATALOG_REFRESH_SECONDS": Option(
         (int, float), 4, "Seconds until a process asks whether the catalog changed."
     ),

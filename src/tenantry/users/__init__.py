@@ -1,0 +1,1 @@
+"""The people of tenants: members, confined users, staff; signing in and up."""

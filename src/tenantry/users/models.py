@@ -1,0 +1,89 @@
+"""Which shared users are members of which tenants, and what they may do there."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from tenantry.catalog.people import PK_LENGTH
+from tenantry.conf import conf
+
+__all__ = ["Counterpart", "Membership", "MembershipState"]
+
+
+class MembershipState(models.TextChoices):
+    """Whether a membership gives access; one that ended has no row."""
+
+    ACTIVE = "active", "active"
+    SUSPENDED = "suspended", "suspended"
+
+
+class Membership(models.Model):
+    """A shared user is a member of a tenant, with roles there.
+
+    Roles are names of `TENANTRY["ROLES"]`; groups and permissions add to what they
+    give. All hold in this tenant only. Read it with no tenant active, or by
+    `tenantry.users.members`.
+    """
+
+    tenant = models.ForeignKey(
+        conf.tenant_model or "tenantry.Tenant",
+        on_delete=models.CASCADE,
+        related_name="memberships",
+    )
+    user = models.ForeignKey(
+        conf.shared_user_model,
+        on_delete=models.CASCADE,
+        related_name="tenant_memberships",
+    )
+    state = models.CharField(
+        max_length=20, choices=MembershipState.choices, default=MembershipState.ACTIVE
+    )
+    is_owner = models.BooleanField(default=False)
+    roles = models.JSONField(default=list, blank=True)
+    groups = models.ManyToManyField("auth.Group", blank=True, related_name="+")
+    permissions = models.ManyToManyField(
+        "auth.Permission", blank=True, related_name="+"
+    )
+    joined_at = models.DateTimeField(default=timezone.now)
+    last_entered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant", "user"), name="tenantry_users_one_membership"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} of {self.tenant}"
+
+
+class Counterpart(models.Model):
+    """The user of a tenant as whom a shared one works there.
+
+    Where tenants have users of their own, rows of theirs can refer to no other.
+    """
+
+    tenant = models.ForeignKey(
+        conf.tenant_model or "tenantry.Tenant",
+        on_delete=models.CASCADE,
+        related_name="+",
+    )
+    user = models.ForeignKey(
+        conf.shared_user_model, on_delete=models.CASCADE, related_name="+"
+    )
+    local_pk = models.CharField(max_length=PK_LENGTH)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant", "user"), name="tenantry_users_one_counterpart"
+            ),
+            models.UniqueConstraint(
+                fields=("tenant", "local_pk"), name="tenantry_users_one_shared_user"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.tenant}"

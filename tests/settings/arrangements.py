@@ -1,0 +1,26 @@
+"""Where people are: settings of the suites of `tests/users`, on each engine."""
+
+AUTH = ["contenttypes", "auth", "sessions"]
+LISTS = {
+    # arrangement: the apps of people in SHARED_APPS, and in TENANT_APPS
+    "members": (AUTH, []),
+    "confined": ([], AUTH),
+    "both": (AUTH, AUTH),
+}
+
+
+def arranged(found, arrangement):
+    """Return the settings of an engine, changed for the arrangement."""
+    shared, own = LISTS[arrangement]
+    settings = {name: value for name, value in found.items() if name.isupper()}
+    users = [] if arrangement == "confined" else ["tenantry.users"]
+    settings["ARRANGEMENT"] = arrangement
+    settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], *users]
+    settings["ROOT_URLCONF"] = "tests.users.urls"
+    settings["TENANTRY"] = {
+        **settings["TENANTRY"],
+        "SHARED_APPS": ["customers", "geo", *shared],
+        "TENANT_APPS": [*own, "admin", "shop"],
+        "SHARED_URLCONF": "tests.users.urls_shared",
+    }
+    return settings

@@ -1,0 +1,6 @@
+"""People arranged as `both`, on the engine of `schema`."""
+
+from tests.settings import schema
+from tests.settings.arrangements import arranged
+
+globals().update(arranged(vars(schema), "both"))

@@ -1,0 +1,1 @@
+"""Shared staff, and users of tenants' own."""

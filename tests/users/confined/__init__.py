@@ -1,0 +1,1 @@
+"""Users who are a tenant's own."""

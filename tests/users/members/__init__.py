@@ -1,0 +1,1 @@
+"""Shared users who are members of tenants."""

@@ -1,0 +1,10 @@
+"""What the shared site serves in the suites of people."""
+
+from django.urls import include, path
+
+from tests import urls_shared
+
+urlpatterns = [
+    *urls_shared.urlpatterns,
+    path("people/", include("tenantry.users.urls_shared")),
+]
