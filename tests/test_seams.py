@@ -102,6 +102,13 @@ SUBSTITUTED = {
     "joins_stay_with_what_the_kind_has": [
         (compiler.SQLCompiler, "get_from_clause", "self"),
     ],
+    "other_databases_are_not_joined": [
+        (
+            compiler,
+            "select_related_descend",
+            "field, restricted, requested, select_mask",
+        ),
+    ],
     "migrations_are_those_of_the_place": [
         (MigrationRecorder, "applied_migrations", "self"),
         (MigrationRecorder, "record_applied", "self, app, name"),
@@ -284,6 +291,7 @@ OF_THEIR_OWN = {
     "content_types_are_not_kept_for_ever",
     "declared_settings_are_read_from_the_tenant",
     "keys_are_the_tenants",
+    "keys_to_other_databases_are_not_enforced",
     "sitemaps_remember_by_tenant",
     "sites_are_the_tenants",
     "the_record_of_migrations_is_no_app",
