@@ -25,6 +25,10 @@ VERBS = (
     "adopt",
     "suspend",
     "resume",
+    "members",
+    "grant",
+    "revoke",
+    "transfer",
     "drop",
 )
 
