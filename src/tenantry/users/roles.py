@@ -10,6 +10,8 @@ from tenantry.conf import conf
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tenantry.users.models import Membership
+
 OWNER = "owner"
 
 
@@ -51,3 +53,11 @@ def of_names(names: Iterable[str]) -> list[Role]:
     """Return the roles of those names that the settings have."""
     roles = known()
     return [roles[name] for name in names if name in roles]
+
+
+def of_membership(membership: Membership) -> tuple[Role, ...]:
+    """Return the roles of a member; "owner" is by `is_owner`, never by name."""
+    names = [name for name in membership.roles if name != OWNER]
+    if membership.is_owner:
+        names.insert(0, OWNER)
+    return tuple(of_names(names))
