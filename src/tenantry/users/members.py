@@ -1,4 +1,4 @@
-"""The tenants of a shared user."""
+"""Which tenants a shared user is a member of: "my tenants"."""
 
 from __future__ import annotations
 
@@ -7,46 +7,41 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Case, F, IntegerField, Value, When
 
 from tenantry.catalog.models import State
-from tenantry.context import as_ref, override_tenant
-from tenantry.users.lookup import shared_user_model
-from tenantry.users.models import Membership
+from tenantry.context import override_tenant
+from tenantry.users.people import as_ref
+from tenantry.users.shared import is_shared, membership_model
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from tenantry.types import HasRef, TenantRef
-
-__all__ = ["membership", "memberships_of"]
-
-
-def membership(user: Any, tenant: TenantRef | HasRef | str) -> Membership | None:
-    """Return the user's membership in the tenant, as it is in the database now.
-
-    None for somebody who is no member, is not a shared user or was never saved. Raises
-    `TenantNotFound` for an unknown key.
-    """
-    ref = as_ref(tenant)
-    if ref is None:
-        return None
-    return memberships_of(user).filter(tenant__key=ref.key).first()
+    from tenantry.users.models import Membership
 
 
 def memberships_of(user: Any) -> QuerySet[Membership]:
-    """Return the user's memberships: "my tenants", with the tenant of each.
+    """Return the memberships of a shared user, with their tenants.
 
-    Those of active tenants come first, and of these the last entered. Where tenants
-    have users of their own as well, use it with no tenant active.
+    Tenants in service come first, and of those the one entered last. Evaluate it with
+    no tenant active. Empty for an anonymous user, and for a tenant's own.
     """
+    rows = membership_model()._base_manager
     with override_tenant(None):
-        if not isinstance(user, shared_user_model()) or user.pk is None:
-            return Membership.objects.none()
-        inactive = Case(
+        found: QuerySet[Membership] = rows.filter(
+            user_id=user.pk if is_shared(user) else None
+        ).select_related("tenant")
+        out_of_service = Case(
             When(tenant__state=State.ACTIVE, then=Value(0)),
             default=Value(1),
             output_field=IntegerField(),
         )
-        return (
-            Membership.objects.filter(user=user)
-            .select_related("tenant")
-            .order_by(inactive, F("last_entered_at").desc(nulls_last=True), "pk")
+        return found.order_by(
+            out_of_service,
+            F("last_entered_at").desc(nulls_last=True),
+            "tenant__key",
         )
+
+
+def membership(user: Any, tenant: HasRef | TenantRef) -> Membership | None:
+    """Return the user's membership of a tenant, or None."""
+    with override_tenant(None):
+        return memberships_of(user).filter(tenant__key=as_ref(tenant).key).first()
