@@ -1,6 +1,7 @@
 """The database refuses what the model does: an entry of the audit to be changed.
 
-PostgreSQL refuses deletion too. SQLite does not, as `flush` deletes there; MariaDB and
+PostgreSQL refuses deletion too, but in a transaction that begins with
+`SET LOCAL tenantry.remove_entries = 'on'`. SQLite does not, as `flush` deletes there; MariaDB and
 MySQL have no trigger, as making one takes a right that few servers give.
 """
 
@@ -16,7 +17,10 @@ MAKE = {
     "postgresql": [
         f"""
         CREATE FUNCTION tenantry_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN RAISE EXCEPTION '{REASON}' USING ERRCODE = 'restrict_violation'; END $$
+        BEGIN
+        IF TG_OP = 'DELETE' AND current_setting('tenantry.remove_entries', true) = 'on'
+        THEN RETURN OLD; END IF;
+        RAISE EXCEPTION '{REASON}' USING ERRCODE = 'restrict_violation'; END $$
         """,
         f"""
         CREATE TRIGGER tenantry_append_only BEFORE UPDATE OR DELETE ON {TABLE}
