@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ("facts", models.JSONField(default=dict)),
             ],
             options={
+                "base_manager_name": "objects",
                 "verbose_name_plural": "audit entries",
                 "ordering": ("-at", "-pk"),
             },

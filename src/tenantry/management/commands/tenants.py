@@ -21,6 +21,7 @@ VERBS = (
     "migrate",
     "run",
     "status",
+    "audit",
     "doctor",
     "adopt",
     "suspend",
