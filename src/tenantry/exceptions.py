@@ -9,6 +9,7 @@ TenantryError
 ├── ActivationRefused        the active tenant cannot be changed just now
 ├── LocationMissing          the tenant's schema, database or file is not there
 ├── TooManyConnections       the limit on open tenant databases is reached
+├── MayNotEnter              a shared user may not work in that tenant
 ├── UsedByTenants            tenants' rows keep a shared object from being deleted
 ├── NotSupported             this isolation or engine cannot do that
 ├── InvalidIdentifier        a name that the engine would not take as it is
@@ -182,6 +183,19 @@ class UsedByTenants(TenantryError, ProtectedError, RestrictedError):
             shown.append(f"and {more} more")
         text = f"{what} cannot be deleted: {reason} ({'; '.join(shown)})."
         Exception.__init__(self, text)
+
+
+class MayNotEnter(TenantryError, PermissionDenied):
+    """A shared user may not work in that tenant; a page that meets it answers 403."""
+
+    def __init__(self, who: str, key: str) -> None:
+        self.who = who
+        self.key = key
+        super().__init__(
+            f"{who!r} may not enter tenant {key!r}: it takes an active shared user who "
+            "is a member there, or where tenants have users of their own one with the "
+            "permission 'tenantry.enter_tenants' on the shared site."
+        )
 
 
 class NotSupported(TenantryError):

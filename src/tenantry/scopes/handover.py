@@ -138,6 +138,12 @@ def receive(
     return response
 
 
+class Hooks:
+    """What the floor of users lends to this one, set when Django's apps are ready."""
+
+    find_own_user: Callable[[Any, TenantRef], Any] | None = None
+
+
 class _Refused(Exception):
     """Why a login is not let in."""
 
@@ -252,13 +258,16 @@ def _user_here(claims: dict[str, Any], request: HttpRequest, find_user: Any) -> 
     if find_user is not None and shared is not None:
         find = import_string(find_user) if isinstance(find_user, str) else find_user
         return find(shared, request)
-    if guards.sides_now()[get_user_model()._meta.app_label].tenants:
+    if not guards.sides_now()[get_user_model()._meta.app_label].tenants:
+        return shared
+    if Hooks.find_own_user is None:
         msg = (
-            "Tenants have users of their own: give `receive` a function `find_user` "
-            "that returns the tenant's user for a shared one."
+            "Tenants have users of their own: install `tenantry.users`, or give "
+            "`receive` a function `find_user` that returns the tenant's user for a "
+            "shared one."
         )
         raise ImproperlyConfigured(msg)
-    return shared
+    return None if shared is None else Hooks.find_own_user(shared, require_tenant())
 
 
 def _within_tenant(path: str) -> str:

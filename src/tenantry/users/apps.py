@@ -18,11 +18,15 @@ class UsersConfig(AppConfig):
     def ready(self) -> None:
         """Substitute the seams of people, after those that hold for all models."""
         from tenantry import seams  # noqa: PLC0415  (has models)
+        from tenantry.scopes import handover  # noqa: PLC0415  (has models)
+        from tenantry.users import counterparts, keeping  # noqa: PLC0415  (has models)
         from tenantry.users.seams import install  # noqa: PLC0415  (has models)
 
         seams.install()
         if has_shared_users():
             install()
+            keeping.connect()
+            handover.Hooks.find_own_user = counterparts.find_own_user
 
 
 def has_shared_users() -> bool:

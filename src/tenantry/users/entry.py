@@ -22,14 +22,13 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import timezone
 
 from tenantry import guards
-from tenantry.catalog.audit import record
+from tenantry.catalog.audit import SHARED_USER, record
 from tenantry.conf import conf
 from tenantry.context import get_tenant, override_tenant, require_tenant
 from tenantry.exceptions import NotSupported
 from tenantry.routing.absolute import shared_url
 from tenantry.routing.prefix import prefix_in_force
 from tenantry.scopes.handover import URL_NAME
-from tenantry.users.sign_out import SHARED_USER
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -6,14 +6,11 @@ from typing import Any
 
 from tenantry import guards
 from tenantry.catalog import sign_outs
-from tenantry.catalog.audit import record
+from tenantry.catalog.audit import SHARED_USER, record
 from tenantry.context import override_tenant
 from tenantry.exceptions import NotSupported
 
 __all__ = ["sign_out_everywhere"]
-
-# On the user of a tenant as whom a shared one works there: the shared user.
-SHARED_USER = "_tenantry_shared_user"
 
 
 def sign_out_everywhere(user: Any) -> None:
