@@ -83,7 +83,7 @@ def times(user: Any) -> int:
 
 def count(user: Any) -> None:
     """Count one more: all sessions that the user has now end."""
-    row = {"tenant_key": place_of(user), "user_pk": key_of(user)}
+    row: dict[str, Any] = {"tenant_key": place_of(user), "user_pk": key_of(user)}
     with override_tenant(None):
         SignOut.objects.get_or_create(**row)
         SignOut.objects.filter(**row).update(times=F("times") + 1)

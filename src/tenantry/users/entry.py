@@ -141,9 +141,9 @@ def signed_in(user: Any) -> None:
     now = timezone.now()
     with override_tenant(None):
         old = Q(last_entered_at=None) | Q(last_entered_at__lt=now - REMEMBERED_EVERY)
-        Membership.objects.filter(old, tenant__key=tenant.key, user=shared.pk).update(
-            last_entered_at=now
-        )
+        Membership._base_manager.filter(
+            old, tenant__key=tenant.key, user=shared.pk
+        ).update(last_entered_at=now)
 
 
 def shared_user_of(user: Any) -> Any:

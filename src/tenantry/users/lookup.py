@@ -28,6 +28,8 @@ from tenantry.users.roles import Role, of_membership
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.db.models import QuerySet
+
     from tenantry.types import TenantRef
 
 MEMORY = "_tenantry_memory"

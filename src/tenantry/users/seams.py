@@ -177,10 +177,7 @@ def _refuse_rows(query: Any) -> None:
 
 def _refuse_grants(model: Any) -> None:
     """Refuse groups and permissions that would hold on the shared site."""
-    if (
-        not model._meta.auto_created
-        or lookup.tenant_of_table(model._meta.auto_created) is None
-    ):
+    if not model._meta.auto_created or lookup.tenant_of_table(model._meta.auto_created) is None:
         return
     for name in ("groups", "user_permissions"):
         accessor = getattr(lookup.shared_user_model(), name, None)

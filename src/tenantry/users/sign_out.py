@@ -14,8 +14,10 @@ __all__ = ["sign_out_everywhere"]
 
 
 def sign_out_everywhere(user: Any) -> None:
-    """End all sessions of the user: of a tenant's own in that tenant, where it is
-    active; of a shared user on the shared site and in every tenant.
+    """End all sessions of the user, at once.
+
+    Of a tenant's own in that tenant, which is active; of a shared user on the shared
+    site and in every tenant.
 
     Raises `WrongTenant` for a user of another tenant, and `NotSupported` where
     sign-outs are not counted, as neither `tenantry.users` is installed nor its pages

@@ -1,4 +1,4 @@
-"""Pages: logging in and out, at a tenant, on the shared site, and from it to a tenant."""
+"""Pages: logging in and out, at a tenant, on the shared site, from this to that."""
 
 from __future__ import annotations
 

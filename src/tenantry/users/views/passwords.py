@@ -1,4 +1,4 @@
-"""Pages: passwords, changed and forgotten, by the policy of where they are asked for."""
+"""Pages: passwords, changed and forgotten, by the policy of where that is."""
 
 from __future__ import annotations
 
