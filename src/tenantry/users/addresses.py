@@ -7,7 +7,7 @@ way here and another way on a mail server, somebody else would get the mail.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
@@ -15,9 +15,8 @@ from django.core.validators import validate_email
 
 from tenantry.catalog.people import NAME_LENGTH
 from tenantry.catalog.validators import normalize_host
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from tenantry.users.accounts import of_email
+from tenantry.users.base import email_of
 
 # No quotes, no `%` or `!` (routes of old), no `=?` (encoded words): mail servers read
 # such as an address at another domain.
@@ -75,23 +74,10 @@ def domain_of(email: str) -> str | None:
     return domain if PLAIN_LOCAL_PART.match(local) else None
 
 
-def field_of(model: Any = None) -> str:
-    """Return the name of the user model's field for the address."""
-    return str((model or get_user_model()).get_email_field_name())
-
-
-def having(users: Iterable[Any], email: str) -> list[Any]:
-    """Return those of the users whose address it is.
+def accounts_of(email: str) -> list[Any]:
+    """Return the users who have the address, where users now are: may be several.
 
     A database compares more loosely than we do: accents, or the dotless i.
     """
-    return [
-        user for user in users if is_same(getattr(user, field_of(type(user)), ""), email)
-    ]
-
-
-def accounts_of(email: str) -> list[Any]:
-    """Return the users who have the address, where users now are: may be several."""
-    model = get_user_model()
-    candidates = model._default_manager.filter(**{f"{field_of()}__iexact": email})
-    return having(candidates, email)
+    found = of_email(get_user_model(), email)
+    return [user for user in found if is_same(email_of(user), email)]

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def send(tenant: TenantRef, template: str, to: str, **context: Any) -> None:
-    """Send the templates `tenantry/<template>_subject.txt` and `tenantry/<template>.txt`.
+    """Send a mail of two templates of that name, its subject and its text.
 
-    Rendered and sent with the tenant active and in its language: by its sender, and by
-    templates of its own where it has some. They know the `tenant`. Raises what the
-    mail backend raises.
+    They are `tenantry/<template>_subject.txt` and `tenantry/<template>.txt`, rendered
+    and sent with the tenant active and in its language: by its sender, and by templates
+    of its own where it has some. They know the `tenant`. Raises what the mail backend
+    raises.
     """
     context["tenant"] = registry.remembered(tenant.key).instance()
     with override_tenant(tenant), localized():
