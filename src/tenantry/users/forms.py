@@ -23,12 +23,8 @@ __all__ = ["AccountForm", "ConsentForm", "PasswordForm"]
 class ConsentForm(forms.Form):
     """Asks for nothing: who is signed in as the invited says yes."""
 
-    def account_fields(self) -> dict[str, Any]:
-        """Return the fields of a new account: there is none."""
-        return {}
 
-
-class PasswordForm(ConsentForm):
+class PasswordForm(forms.Form):
     """Asks for the password of the invited address's account."""
 
     password = forms.CharField(
@@ -60,8 +56,6 @@ class AccountForm(SetPasswordForm):  # type: ignore[type-arg]
     The password is held against AUTH_PASSWORD_VALIDATORS. The address is the invited
     one; so is the user name, where that is another field, unless another is chosen.
     """
-
-    signed_in = None
 
     def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
         model: Any = get_user_model()

@@ -157,12 +157,16 @@ def _form(request: HttpRequest, invitation: Invitation) -> Any:
 
 def _let_in(request: HttpRequest, invitation: Invitation, form: Any) -> HttpResponse:
     """Accept, sign in and lead to the tenant's first page."""
-    user = request.user if isinstance(form, ConsentForm) else form.signed_in
-    person = acceptance.accept(invitation, user=user, **form.account_fields())
-    del request.session[TOKEN]
-    if not isinstance(form, ConsentForm):
+    if isinstance(form, ConsentForm):
+        acceptance.accept(invitation, user=request.user)
+    else:
+        is_new = isinstance(form, AccountForm)
+        user = None if is_new else form.signed_in
+        fields = form.account_fields() if is_new else {}
+        person = acceptance.accept(invitation, user=user, **fields)
         backend = getattr(user, "backend", conf.authentication_backends[0])
         login(request, person.user, backend=backend)
+    request.session.pop(TOKEN, None)
     return HttpResponseRedirect(get_script_prefix())
 
 
