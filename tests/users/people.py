@@ -18,10 +18,15 @@ class Browser(Client):
 
     def __init__(self, tenant=None, **options):
         super().__init__(**options)
+        self.tenant = tenant
         self.host = "example.com" if tenant is None else f"{tenant.key}.example.org"
 
     def request(self, **request):
         return super().request(**{"HTTP_HOST": self.host, **request})
+
+    def force_login(self, user, backend=None):
+        with override_tenant(self.tenant):
+            super().force_login(user, backend)
 
 
 def user_of(place, name="u", **fields):

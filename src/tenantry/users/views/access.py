@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
@@ -51,7 +52,7 @@ def for_people(
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         people = people_of(require_tenant())
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path(), LOGIN)
+            return to_login(request)
         powers = people.powers(request.user)
         if powers is None:
             raise Http404
@@ -60,6 +61,15 @@ def for_people(
         return view(request, people, *args, **kwargs)
 
     return inner
+
+
+def to_login(request: HttpRequest) -> HttpResponse:
+    """Lead to our page for signing in, or to the project's own, and back."""
+    try:
+        where = reverse(LOGIN)
+    except NoReverseMatch:
+        where = None
+    return redirect_to_login(request.get_full_path(), where)
 
 
 def for_managers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import login
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -32,7 +31,7 @@ from tenantry.users import invitations as acts
 from tenantry.users.addresses import is_same
 from tenantry.users.base import email_of
 from tenantry.users.forms import AccountForm, ConsentForm, PasswordForm
-from tenantry.users.views.access import LOGIN, for_managers, text_of
+from tenantry.users.views.access import for_managers, text_of, to_login
 from tenantry.users.views.members import PAGE, WRONG, RolesForm
 
 if TYPE_CHECKING:
@@ -205,7 +204,7 @@ def accept_signed_in(request: HttpRequest) -> HttpResponse:
     try:
         invitation = _find(request.session.get(TOKEN, ""))
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path(), LOGIN)
+            return to_login(request)
         context = {
             "invitation": invitation,
             "form": ConsentForm(),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -20,7 +19,7 @@ from tenantry.context import require_tenant
 from tenantry.exceptions import NotInvited, PeopleError
 from tenantry.scopes.handover import hand_over
 from tenantry.users import joining as acts
-from tenantry.users.views.access import LOGIN, for_managers, text_of
+from tenantry.users.views.access import for_managers, text_of, to_login
 from tenantry.users.views.members import PAGE, WRONG, RolesForm
 
 if TYPE_CHECKING:
@@ -115,11 +114,12 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 
 @PAGE
-@login_required(login_url=LOGIN)
 @never_cache
 @csrf_protect
 def join(request: HttpRequest) -> HttpResponse:
     """On the shared site: show what a verified address lets the user join; join it."""
+    if not request.user.is_authenticated:
+        return to_login(request)
     keys = acts.joinable(request.user)
     if request.method == "POST":
         key = request.POST.get("tenant", "")
