@@ -26,6 +26,7 @@ from tenantry.catalog.people import (
     Invitation,
     ScheduledDeletion,
     SignOut,
+    TenantOwner,
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
@@ -54,6 +55,7 @@ __all__ = [
     "State",
     "StoredTemplate",
     "TenantManager",
+    "TenantOwner",
     "TenantRequest",
     "UsedKey",
     "UsedToken",
