@@ -15,6 +15,7 @@ from tenantry.exceptions import NotSupported
 from tenantry.isolation.identifiers import MAX_KEY_BYTES
 
 NAME_LENGTH = 254
+DOMAIN_LENGTH = 253
 DIGEST_LENGTH = 64
 PK_LENGTH = 255
 WRITTEN_ONCE = (
@@ -98,10 +99,14 @@ class TenantOwner(models.Model):
 
 
 class Invitation(models.Model):
-    """Somebody's e-mail address was invited to a tenant; its token is known to them."""
+    """Somebody's e-mail address was invited to a tenant; its token is known to them.
+
+    `domain` is the e-mail domain by which they asked for it themselves, if they did.
+    """
 
     tenant_key = models.CharField(max_length=MAX_KEY_BYTES, db_index=True)
     email = models.EmailField(max_length=NAME_LENGTH)
+    domain = models.CharField(max_length=DOMAIN_LENGTH, blank=True)
     roles = models.JSONField(default=list)
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True)
     invited_by = models.CharField(max_length=NAME_LENGTH, blank=True)
@@ -122,7 +127,7 @@ class EmailDomain(models.Model):
     """An e-mail domain whose people may join a tenant by themselves, once verified."""
 
     tenant_key = models.CharField(max_length=MAX_KEY_BYTES, db_index=True)
-    domain = models.CharField(max_length=253)
+    domain = models.CharField(max_length=DOMAIN_LENGTH)
     roles = models.JSONField(default=list)
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
