@@ -23,12 +23,14 @@ class TenantryConfig(AppConfig):
         from tenantry.context import Hooks  # noqa: PLC0415
         from tenantry.scopes.cache import forget_dropped  # noqa: PLC0415
         from tenantry.signals import tenant_dropped  # noqa: PLC0415
+        from tenantry.users import pending  # noqa: PLC0415  (has models)
 
         conf.connect()
         seams.install()
         Hooks.find_by_key = registry.ref
         Hooks.before_activation = connections.refuse_in_transaction
         _watch_catalog(conf.conf)
+        pending.connect()
         tenant_dropped.connect(forget_dropped, dispatch_uid="tenantry.cache")
         django_checks.register(checks.check_settings)
         django_checks.register(checks.check_models, django_checks.Tags.models)

@@ -24,6 +24,7 @@ from tenantry.catalog.people import (
     EmailDomain,
     Impersonation,
     Invitation,
+    PendingOwner,
     ScheduledDeletion,
     SignOut,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "Impersonation",
     "Invitation",
     "LifecycleRecord",
+    "PendingOwner",
     "ScheduledDeletion",
     "SignOut",
     "State",
