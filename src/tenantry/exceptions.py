@@ -17,6 +17,7 @@ TenantryError
 │   ├── KeyTaken             the key is in use, or was used by a dropped tenant
 │   ├── LocationTaken        something else is where the tenant would live
 │   └── LifecycleBusy        another process is working on this tenant
+├── DeletionRefused          an account cannot be deleted, or kept, as it is now
 └── PeopleError              an act on the people of a tenant is refused
     ├── NotAMember           the user is nobody in this tenant
     ├── AlreadyAMember       the user is somebody in this tenant already
@@ -229,6 +230,15 @@ class LocationTaken(LifecycleError):
 
 class LifecycleBusy(LifecycleError):
     """Another process is at work on this tenant."""
+
+
+class DeletionRefused(TenantryError):
+    """An account cannot be deleted as it is now, or can no longer be kept."""
+
+    def __init__(self, user: str, reason: str, *, next_step: str) -> None:
+        self.user = user
+        self.reason = reason
+        super().__init__(f"The deletion of account {user}: {reason}. {next_step}")
 
 
 class PeopleError(TenantryError):

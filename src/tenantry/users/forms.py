@@ -21,7 +21,7 @@ ROOM = 3  # for a number behind the name
 CHECKED = ("key", "slug", "kind", "placement")
 
 
-class AccountForm(BaseUserCreationForm):
+class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg]
     """A new user, as the user model says: its fields, validators, and the password's.
 
     Made for a model by `account_form`.
@@ -35,6 +35,16 @@ class AccountForm(BaseUserCreationForm):
         """Ask whether the name is taken; the first user of a tenant has no other."""
         if self.is_first:
             return
+        super().validate_unique()
+        self.refuse_taken()
+
+    def validate_constraints(self) -> None:
+        """Ask the database, where there is one to ask."""
+        if not self.is_first:
+            super().validate_constraints()
+
+    def tell_taken(self) -> None:
+        """Say what somebody else has taken since the form was checked."""
         super().validate_unique()
         self.refuse_taken()
 

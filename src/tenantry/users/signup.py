@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import transaction
 
 from tenantry.catalog import audit
@@ -19,6 +20,9 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import NotSupported
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.users import pending
+from tenantry.users.people import members_of
+from tenantry.users.roles import OWNER
+from tenantry.users.shared import membership_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,21 +71,11 @@ def begin(user: Any, tenant: Any, *, domains: Sequence[str] = ()) -> None:
                 tenant=tenant, host=host, is_primary=number == 0
             ).save()
         if not own:
-            _own(tenant, user)
-
-
-def _own(tenant: Any, user: Any) -> None:
-    """Make the user the owner of the tenant."""
-    from tenantry.users.models import Membership  # noqa: PLC0415  (may not be installed)
-
-    Membership.objects.create(tenant=tenant, user=user, is_owner=True)
-    audit.record("member.added", tenant=tenant.key, actor=user, target=user, owner=True)
+            members_of(tenant).add(user, OWNER)
 
 
 def _refuse_without_memberships() -> None:
     """Raise where a shared user could own nothing."""
-    from django.apps import apps  # noqa: PLC0415
-
     if not apps.is_installed("tenantry.users"):
         msg = (
             "Shared users own tenants by memberships: add 'tenantry.users' to "
@@ -92,9 +86,7 @@ def _refuse_without_memberships() -> None:
 
 def own_tenants(user: Any) -> list[Any]:
     """Return the tenants that the shared user owns, the oldest first."""
-    model = registry.tenant_model
     with override_tenant(None):
-        found = model._base_manager.filter(
-            memberships__user_id=user.pk, memberships__is_owner=True
-        )
-        return list(found.order_by("created_at"))
+        rows = membership_model()._base_manager.filter(user_id=user.pk, is_owner=True)
+        found = rows.select_related("tenant").order_by("tenant__created_at")
+        return [row.tenant for row in found]

@@ -26,6 +26,7 @@ VERBS = (
     "suspend",
     "resume",
     "drop",
+    "purge",
 )
 
 

@@ -1,4 +1,4 @@
-"""Pages: signing up, at the shared site or at a tenant, and waiting for a new tenant."""
+"""Pages: signing up, at the shared site or a tenant, and waiting for a new one."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model, login
-from django.contrib.auth.views import RedirectURLMixin
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.decorators import method_decorator
-from django.views import View
-from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import sensitive_post_parameters
 
 from tenantry.catalog import audit
 from tenantry.conf import DEFAULT_PLACEMENT, conf
@@ -28,34 +23,15 @@ from tenantry.users import signup, waiting
 from tenantry.users.forms import AccountForm, TenantForm, account_form
 from tenantry.users.pending import have_own_users
 from tenantry.users.views import deletion
+from tenantry.users.views.page import Page
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
     from django.urls import URLPattern
 
 ACCOUNT, TENANT = "account", "tenant"
-SECRETS = ("password1", "password2")
 LOOK_AGAIN = 2  # seconds
-
-
-class Page(View):
-    """What the pages of this module have in common: a template, and no cache."""
-
-    template_name = ""
-
-    @method_decorator(sensitive_post_parameters(*SECRETS))
-    @method_decorator(csrf_protect)
-    @method_decorator(never_cache)
-    def dispatch(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        """Serve it."""
-        response: HttpResponse = super().dispatch(request, *args, **kwargs)
-        return response
-
-    def show(self, **context: Any) -> TemplateResponse:
-        """Return the page."""
-        return TemplateResponse(self.request, self.template_name, context)
 
 
 class AccountView(Page):
@@ -79,10 +55,10 @@ class AccountView(Page):
                 user = form.save()
                 audit.record("account.created", actor=user, target=user)
         except IntegrityError:
-            form.refuse_taken()
+            form.tell_taken()
             return self.show(forms=[form])
         sign_in(request, user)
-        return HttpResponseRedirect(RedirectURLMixin().get_default_redirect_url())
+        return HttpResponseRedirect(LoginView().get_default_redirect_url())
 
     def form(self, *given: Any) -> AccountForm:
         """Return the form of the users who are where the visitor is; else 404."""
@@ -108,9 +84,7 @@ class SignupView(Page):
 
     # Provisioning is durable: it is in no transaction of the request's.
     @method_decorator(transaction.non_atomic_requests)
-    def dispatch(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve it, where `SIGNUP` has it."""
         if conf.signup == ACCOUNT:
             return AccountView.as_view()(request)
@@ -130,7 +104,8 @@ class SignupView(Page):
             return own
         forms = self.forms(request, request.POST)
         *account, tenant_form = forms
-        if not all([form.is_valid() for form in forms]):
+        valid = [form.is_valid() for form in forms]  # each tells its errors
+        if not all(valid):
             return self.show(forms=forms)
         user = account[0].save(commit=False) if account else request.user
         tenant = tenant_form.tenant
@@ -178,7 +153,7 @@ class SignupView(Page):
         *account, tenant = forms
         for form in account:
             if not form.is_first:
-                form.refuse_taken()
+                form.tell_taken()
         if isinstance(error, ValidationError):
             tenant.add_error(None, error.messages)
         elif not any(form.errors for form in account):
@@ -192,9 +167,7 @@ class WaitingView(Page):
     template_name = "tenantry/waiting.html"
 
     @method_decorator(transaction.non_atomic_requests)
-    def dispatch(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve it in no transaction: it may go on with provisioning."""
         return super().dispatch(request, *args, **kwargs)
 
