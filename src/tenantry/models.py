@@ -27,6 +27,7 @@ from tenantry.catalog.people import (
     PendingOwner,
     ScheduledDeletion,
     SignOut,
+    TenantOwner,
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
@@ -56,6 +57,7 @@ __all__ = [
     "State",
     "StoredTemplate",
     "TenantManager",
+    "TenantOwner",
     "TenantRequest",
     "UsedKey",
     "UsedToken",

@@ -44,6 +44,19 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.target}".strip()
 
 
+class TenantOwner(models.Model):
+    """Which of a tenant's own users owns it; of a member, the membership says so."""
+
+    tenant_key = models.CharField(max_length=MAX_KEY_BYTES, unique=True)
+    user_pk = models.CharField(max_length=PK_LENGTH)
+
+    class Meta:
+        app_label = "tenantry"
+
+    def __str__(self) -> str:
+        return f"{self.user_pk} of {self.tenant_key}"
+
+
 class Invitation(models.Model):
     """Somebody's e-mail address was invited to a tenant; its token is known to them."""
 

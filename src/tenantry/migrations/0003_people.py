@@ -200,4 +200,20 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="TenantOwner",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("tenant_key", models.CharField(max_length=40, unique=True)),
+                ("user_pk", models.CharField(max_length=255)),
+            ],
+        ),
     ]

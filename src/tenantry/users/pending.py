@@ -21,7 +21,8 @@ from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.lifecycle.actions import PROVISION
 from tenantry.signals import lifecycle_step, tenant_provisioned
-from tenantry.users.roles import OWNER, known
+from tenantry.users.people import people_of
+from tenantry.users.roles import OWNER
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model
@@ -62,12 +63,9 @@ def make(*, tenant: Any, **_: object) -> None:
         if field.name in pending.values
     }
     user = model(**values)
-    owner = known()[OWNER]
-    for name, value in (("is_staff", owner.staff), ("is_superuser", owner.superuser)):
-        if hasattr(user, name):
-            setattr(user, name, value)
     user.save()
     audit.record("account.created", tenant=tenant.key, actor=user, target=user)
+    people_of(tenant).add(user, OWNER)
 
 
 def forget(key: str) -> None:
