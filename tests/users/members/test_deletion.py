@@ -35,9 +35,7 @@ def access(django_db_blocker, settings):
 
 
 def new_user(name):
-    return get_user_model().objects.create_user(
-        name, f"{name}@example.net", PASSWORD
-    )
+    return get_user_model().objects.create_user(name, f"{name}@example.net", PASSWORD)
 
 
 @pytest.fixture

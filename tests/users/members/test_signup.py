@@ -278,12 +278,14 @@ def test_members_sign_up_at_the_shared_site_only(settings, what):
 def test_a_tenant_is_provisioned_for_a_user_in_code():
     ann = get_user_model().objects.create_user("ann")
     key = new_key()
-    tenant = signup.provision_for(ann, key=key, name="A", domains=[f"{key}.example.org"])
+    tenant = Tenant.objects.provision(
+        owner=ann, key=key, name="A", domains=[f"{key}.example.org"]
+    )
     assert tenant.state == "active"
     assert tenant.domains.get().is_primary
     assert memberships_of(ann).get().is_owner
     with pytest.raises(KeyTaken):
-        signup.provision_for(ann, key=key)
+        Tenant.objects.provision(owner=ann, key=key)
     with pytest.raises(ValidationError):
-        signup.provision_for(ann, key="No Key")
+        Tenant.objects.provision(owner=ann, key="No Key")
     assert memberships_of(ann).count() == 1

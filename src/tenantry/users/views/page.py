@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404
 from django.template.response import TemplateResponse
@@ -31,10 +32,13 @@ class Page(View):
 
     template_name = ""
 
+    @method_decorator(login_not_required)
     @method_decorator(sensitive_post_parameters(*SECRETS))
     @method_decorator(csrf_protect)
     @method_decorator(never_cache)
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Serve it."""
         return super().dispatch(request, *args, **kwargs)
 
@@ -46,7 +50,10 @@ class Page(View):
 class MembersPage(Page):
     """A page of the shared site for shared users who are signed in."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    @method_decorator(login_not_required)  # it leads to the login by itself
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Serve it; 404 where there are no members, else the way to the login."""
         label = conf.shared_user_model.partition(".")[0]
         side = guards.sides[None][label]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model, login
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature
@@ -83,8 +84,11 @@ class SignupView(Page):
     placement = DEFAULT_PLACEMENT
 
     # Provisioning is durable: it is in no transaction of the request's.
+    @method_decorator(login_not_required)
     @method_decorator(transaction.non_atomic_requests)
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Serve it, where `SIGNUP` has it."""
         if conf.signup == ACCOUNT:
             return AccountView.as_view()(request)
@@ -166,8 +170,11 @@ class WaitingView(Page):
 
     template_name = "tenantry/waiting.html"
 
+    @method_decorator(login_not_required)
     @method_decorator(transaction.non_atomic_requests)
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Serve it in no transaction: it may go on with provisioning."""
         return super().dispatch(request, *args, **kwargs)
 
