@@ -19,6 +19,7 @@ TenantryError
 │   ├── KeyTaken             the key is in use, or was used by a dropped tenant
 │   ├── LocationTaken        something else is where the tenant would live
 │   └── LifecycleBusy        another process is working on this tenant
+├── DeletionRefused          an account cannot be deleted, or kept, as it is now
 └── PeopleError              an act on the people of a tenant is refused
     ├── NotAMember           the user is nobody in this tenant
     ├── AlreadyAMember       the user is somebody in this tenant already
@@ -255,6 +256,15 @@ class NotInvited(TenantryError):
             "The invitation cannot be accepted: it is unknown, was used or withdrawn, "
             "is too old, or is for another site. Ask for a new one."
         )
+
+
+class DeletionRefused(TenantryError):
+    """An account cannot be deleted as it is now, or can no longer be kept."""
+
+    def __init__(self, user: str, reason: str, *, next_step: str) -> None:
+        self.user = user
+        self.reason = reason
+        super().__init__(f"The deletion of account {user}: {reason}. {next_step}")
 
 
 class PeopleError(TenantryError):

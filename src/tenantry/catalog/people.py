@@ -194,16 +194,44 @@ class SignOut(models.Model):
 
 
 class ScheduledDeletion(models.Model):
-    """An account, and the tenant that is its own, to be deleted when it is due."""
+    """An account, or a tenant that is its own, to be deleted when it is due.
 
-    tenant_key = models.CharField(max_length=MAX_KEY_BYTES, unique=True)
-    user_pk = models.CharField(max_length=PK_LENGTH, blank=True)
+    `tenant_key` is empty for the account itself. `was_in_service`: the tenant was
+    suspended by this, and is served again when its owner changes their mind.
+    """
+
+    tenant_key = models.CharField(max_length=MAX_KEY_BYTES, blank=True)
+    user_pk = models.CharField(max_length=PK_LENGTH)
     asked_by = models.CharField(max_length=NAME_LENGTH)
     asked_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(db_index=True)
+    was_in_service = models.BooleanField(default=False)
+    begun_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "tenantry"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant_key", "user_pk"), name="tenantry_one_deletion"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.tenant_key or self.asked_by} on {self.due_at:%Y-%m-%d}"
+
+
+class PendingOwner(models.Model):
+    """The first user of a tenant that is being made, until it has its own users.
+
+    `values` are the fields of the user, the password's hash among them.
+    """
+
+    tenant_key = models.CharField(max_length=MAX_KEY_BYTES, unique=True)
+    values = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         app_label = "tenantry"
 
     def __str__(self) -> str:
-        return f"{self.tenant_key} on {self.due_at:%Y-%m-%d}"
+        return f"first user of {self.tenant_key}"

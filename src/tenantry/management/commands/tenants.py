@@ -31,6 +31,7 @@ VERBS = (
     "revoke",
     "transfer",
     "drop",
+    "purge",
 )
 
 

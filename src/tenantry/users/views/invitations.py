@@ -30,7 +30,7 @@ from tenantry.users import acceptance
 from tenantry.users import invitations as acts
 from tenantry.users.addresses import is_same
 from tenantry.users.base import email_of
-from tenantry.users.forms import AccountForm, ConsentForm, PasswordForm
+from tenantry.users.invitation_forms import AccountForm, ConsentForm, PasswordForm
 from tenantry.users.views.access import for_managers, text_of, to_login
 from tenantry.users.views.members import PAGE, WRONG, RolesForm
 
