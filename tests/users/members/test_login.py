@@ -159,7 +159,7 @@ def test_with_no_tenant_active_no_membership_is_asked_for(both):
 
 
 def test_the_password_is_in_no_error_report(both):
-    secret = "".join(["se", "cret"])
+    secret = "x" * 20
     with (
         override_tenant(both[0]),
         mock.patch.object(type(User.objects), "get_by_natural_key", fails),
@@ -215,7 +215,7 @@ def test_without_the_membership_the_session_would_go_on(both):
 class Careless(backends.BaseBackend):
     """As some of others: it asks for no more than the key."""
 
-    def authenticate(self, request, code=None):
+    def authenticate(self, _, code=None):
         return User.objects.filter(pk=code).first()
 
     def get_user(self, user_id):
@@ -270,7 +270,7 @@ def test_a_session_by_a_careless_backend_ends_too(both, careless):
     ],
 )
 def test_backends_that_let_the_inactive_in_let_in_members_only(
-    both, settings, name, credentials
+    both, settings, *, name, credentials
 ):
     path = f"django.contrib.auth.backends.{name}"
     settings.AUTHENTICATION_BACKENDS = [path]
