@@ -32,6 +32,7 @@ from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
+from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,6 +63,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_declared()
     found += of_services()
     found += of_files()
+    found += of_staff()
     return _messages(found)
 
 
@@ -392,6 +394,8 @@ def _of_shared(field: Any) -> Iterator[Problem]:
             "which each tenant has its own of.",
             "Put both apps in the same list.",
         )
+    if own in OWN_LABELS:
+        return  # read with no tenant active, by ourselves
     kinds = (guards.sides[kind] for kind in conf.kinds)
     if conf.in_shared(target) and any(
         sides[target].tenants and not sides[own].tenants for sides in kinds
