@@ -15,6 +15,7 @@ from tenantry.exceptions import NotSupported
 from tenantry.isolation.identifiers import MAX_KEY_BYTES
 
 NAME_LENGTH = 254
+DOMAIN_LENGTH = 253
 DIGEST_LENGTH = 64
 PK_LENGTH = 255
 WRITTEN_ONCE = (
@@ -84,11 +85,28 @@ class AuditEntry(models.Model):
         raise NotSupported(WRITTEN_ONCE)
 
 
+class TenantOwner(models.Model):
+    """Which of a tenant's own users owns it; of a member, the membership says so."""
+
+    tenant_key = models.CharField(max_length=MAX_KEY_BYTES, unique=True)
+    user_pk = models.CharField(max_length=PK_LENGTH)
+
+    class Meta:
+        app_label = "tenantry"
+
+    def __str__(self) -> str:
+        return f"{self.user_pk} of {self.tenant_key}"
+
+
 class Invitation(models.Model):
-    """Somebody's e-mail address was invited to a tenant; its token is known to them."""
+    """Somebody's e-mail address was invited to a tenant; its token is known to them.
+
+    `domain` is the e-mail domain by which they asked for it themselves, if they did.
+    """
 
     tenant_key = models.CharField(max_length=MAX_KEY_BYTES, db_index=True)
     email = models.EmailField(max_length=NAME_LENGTH)
+    domain = models.CharField(max_length=DOMAIN_LENGTH, blank=True)
     roles = models.JSONField(default=list)
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True)
     invited_by = models.CharField(max_length=NAME_LENGTH, blank=True)
@@ -109,7 +127,7 @@ class EmailDomain(models.Model):
     """An e-mail domain whose people may join a tenant by themselves, once verified."""
 
     tenant_key = models.CharField(max_length=MAX_KEY_BYTES, db_index=True)
-    domain = models.CharField(max_length=253)
+    domain = models.CharField(max_length=DOMAIN_LENGTH)
     roles = models.JSONField(default=list)
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -176,16 +194,44 @@ class SignOut(models.Model):
 
 
 class ScheduledDeletion(models.Model):
-    """An account, and the tenant that is its own, to be deleted when it is due."""
+    """An account, or a tenant that is its own, to be deleted when it is due.
 
-    tenant_key = models.CharField(max_length=MAX_KEY_BYTES, unique=True)
-    user_pk = models.CharField(max_length=PK_LENGTH, blank=True)
+    `tenant_key` is empty for the account itself. `was_in_service`: the tenant was
+    suspended by this, and is served again when its owner changes their mind.
+    """
+
+    tenant_key = models.CharField(max_length=MAX_KEY_BYTES, blank=True)
+    user_pk = models.CharField(max_length=PK_LENGTH)
     asked_by = models.CharField(max_length=NAME_LENGTH)
     asked_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(db_index=True)
+    was_in_service = models.BooleanField(default=False)
+    begun_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "tenantry"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant_key", "user_pk"), name="tenantry_one_deletion"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.tenant_key or self.asked_by} on {self.due_at:%Y-%m-%d}"
+
+
+class PendingOwner(models.Model):
+    """The first user of a tenant that is being made, until it has its own users.
+
+    `values` are the fields of the user, the password's hash among them.
+    """
+
+    tenant_key = models.CharField(max_length=MAX_KEY_BYTES, unique=True)
+    values = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         app_label = "tenantry"
 
     def __str__(self) -> str:
-        return f"{self.tenant_key} on {self.due_at:%Y-%m-%d}"
+        return f"first user of {self.tenant_key}"

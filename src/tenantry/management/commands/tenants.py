@@ -26,7 +26,12 @@ VERBS = (
     "adopt",
     "suspend",
     "resume",
+    "members",
+    "grant",
+    "revoke",
+    "transfer",
     "drop",
+    "purge",
 )
 
 
