@@ -34,6 +34,7 @@ from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
 from tenantry.signup_checks import of_signup
 from tenantry.users.member_checks import of_members
+from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,6 +67,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_files()
     found += of_members()
     found += of_signup()
+    found += of_staff()
     return _messages(found)
 
 
