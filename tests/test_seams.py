@@ -9,9 +9,11 @@ from importlib.util import find_spec
 
 import pytest
 from django.conf import LazySettings, settings
+from django.contrib import auth
 from django.contrib.admin.options import BaseModelAdmin, ModelAdmin
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.management.commands import remove_stale_contenttypes
@@ -41,7 +43,7 @@ from django.http import request as http_request
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLResolver
 from django.urls import base as urls
-from django.utils import translation
+from django.utils import http, translation
 from django.utils.functional import cached_property
 from django.views.debug import SafeExceptionReporterFilter
 
@@ -205,6 +207,20 @@ SUBSTITUTED = {
     ],
     "signers_ask_for_their_key_when_used": [
         (Signer, "__init__", "self, key, sep, salt, algorithm, fallback_keys"),
+    ],
+    "sessions_end_with_their_users_sign_outs": [
+        (AbstractBaseUser, "_get_session_auth_hash", "self, secret"),
+        (auth, "aget_user", "request"),
+    ],
+    "password_policies_are_the_tenants": [
+        (password_validation, "get_default_password_validators", ""),
+    ],
+    "urls_that_are_safe_are_the_tenants": [
+        (
+            http,
+            "_url_has_allowed_host_and_scheme",
+            "url, allowed_hosts, require_https",
+        ),
     ],
     "shared_users_stay_logged_in": [
         (AbstractBaseUser, "get_session_auth_hash", "self"),
