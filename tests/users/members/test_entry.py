@@ -140,9 +140,8 @@ def test_signing_in_and_out_is_written_down(member, tenants, browser):
         action__startswith="user.signed", pk__gt=last.pk
     ).order_by("pk")
     key = tenants[0].key
-    facts = [each.pop("facts") for each in (rows := list(found.values()))]
-    assert facts == [{}, {}, {}, {"everywhere": True}, {}]
-    assert [(each["action"], each["tenant_key"], each["actor"]) for each in rows] == [
+    assert [each.facts for each in found] == [{}, {}, {}, {"everywhere": True}, {}]
+    assert list(found.values_list("action", "tenant_key", "actor")) == [
         ("user.signed_in", "", "ann"),
         ("user.signed_in", key, "ann"),
         ("user.signed_out", key, "ann"),
