@@ -572,6 +572,26 @@ MISTAKES = [
         "its log is one for all",
         {"TENANTRY": ours(SHARED_APPS=[*ONE_APP, "admin"])},
     ),
+    *(
+        (
+            "W090",
+            {"ROOT_URLCONF": "tests.users.urls"},
+            "which tests.users.urls does not serve",
+            {"ROOT_URLCONF": "tests.users.urls", "LOGIN_URL": right},
+        )
+        for right in ["tenantry_login", "/people/login/", "https://id.example.com/"]
+    ),
+    (
+        "W091",
+        {
+            "TENANTRY": {
+                **lists("customers geo", "contenttypes auth sessions admin shop"),
+                "SHARED_URLCONF": "tests.users.urls_shared",
+            }
+        },
+        "has no auth and no sessions",
+        {"TENANTRY": ours(SHARED_URLCONF="tests.users.urls_shared")},
+    ),
     (
         "W081",
         {"TENANTRY": ours(RESOLVERS=[BY_PATH, "tenantry.routing.DomainResolver"])},

@@ -15,6 +15,7 @@ from django.contrib.admin.options import BaseModelAdmin, ModelAdmin
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.templatetags.log import AdminLogNode
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.management.commands import remove_stale_contenttypes
@@ -44,7 +45,7 @@ from django.http import request as http_request
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLResolver
 from django.urls import base as urls
-from django.utils import translation
+from django.utils import http, translation
 from django.utils.functional import cached_property
 from django.views.debug import SafeExceptionReporterFilter
 
@@ -209,6 +210,17 @@ SUBSTITUTED = {
     "signers_ask_for_their_key_when_used": [
         (Signer, "__init__", "self, key, sep, salt, algorithm, fallback_keys"),
     ],
+    "sessions_end_with_their_users_sign_outs": [
+        (AbstractBaseUser, "_get_session_auth_hash", "self, secret"),
+        (auth, "aget_user", "request"),
+    ],
+    "urls_that_are_safe_are_the_tenants": [
+        (
+            http,
+            "_url_has_allowed_host_and_scheme",
+            "url, allowed_hosts, require_https",
+        ),
+    ],
     "shared_users_stay_logged_in": [
         (AbstractBaseUser, "get_session_auth_hash", "self"),
         (AbstractBaseUser, "get_session_auth_fallback_hash", "self"),
@@ -311,6 +323,7 @@ OF_THEIR_OWN = {
     "content_types_are_not_kept_for_ever",
     "declared_settings_are_read_from_the_tenant",
     "keys_are_the_tenants",
+    "password_policies_are_the_tenants",
     "keys_to_other_databases_are_not_enforced",
     "sitemaps_remember_by_tenant",
     "sites_are_the_tenants",
@@ -418,6 +431,15 @@ def test_settings_are_ours_and_one_object():
     _ = settings.USE_TZ
     assert settings.__dict__["USE_TZ"] is settings._wrapped.USE_TZ
     assert parameters(LazySettings.__getattr__) == ["self", "name"]
+
+
+def test_password_policies_are_asked_for_as_django_asks():
+    now = password_validation.get_default_password_validators
+    original = getattr(now, seams.INSTALLED)
+    assert original.__module__ == password_validation.__name__
+    assert hasattr(original, "cache_clear")  # why there is a seam
+    assert hasattr(now, "cache_clear")  # Django's own tests and ours call it
+    assert now() == original() == []
 
 
 def test_installing_twice_changes_nothing():

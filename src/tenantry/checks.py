@@ -32,6 +32,7 @@ from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
+from tenantry.sign_in_checks import of_sign_in
 from tenantry.signup_checks import of_signup
 from tenantry.users.member_checks import of_members
 from tenantry.users.staff_checks import of_staff
@@ -68,6 +69,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_members()
     found += of_signup()
     found += of_staff()
+    found += of_sign_in()
     return _messages(found)
 
 

@@ -22,6 +22,7 @@ def arranged(found, arrangement):
     settings["ARRANGEMENT"] = arrangement
     settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], *users]
     settings["ROOT_URLCONF"] = "tests.users.urls"
+    settings["LOGIN_URL"] = "tenantry_login"
     settings["TENANTRY"] = {
         **settings["TENANTRY"],
         "SHARED_APPS": ["customers", "geo", *shared, *log],
