@@ -1,5 +1,7 @@
 """Where people are: settings of the suites of `tests/users`, on each engine."""
 
+import django
+
 AUTH = ["contenttypes", "auth", "sessions"]
 LISTS = {
     # arrangement: the apps of people in SHARED_APPS, and in TENANT_APPS
@@ -25,4 +27,12 @@ def arranged(found, arrangement):
         "TENANT_APPS": [*own, "admin", "shop"],
         "SHARED_URLCONF": "tests.users.urls_shared",
     }
+    if arrangement == "both":
+        settings["AUTHENTICATION_BACKENDS"] = [
+            "tenantry.users.shared_backend.SharedUserBackend",
+            "django.contrib.auth.backends.ModelBackend",
+        ]
+    if django.VERSION >= (6, 1):  # without it, sending a mail is deprecated there
+        backend = "django.core.mail.backends.locmem.EmailBackend"
+        settings["MAILERS"] = {"default": {"BACKEND": backend}}
     return settings

@@ -17,22 +17,24 @@ class UsersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Substitute the seams of people, after those that hold for all models.
-
-        And keep the owners of tenants.
-        """
+        """Substitute the seams of people, after those that hold for all models."""
         from tenantry import seams  # noqa: PLC0415  (has models)
-        from tenantry.users import models  # noqa: PLC0415  (apps must be ready)
+        from tenantry.scopes import handover  # noqa: PLC0415  (has models)
+        from tenantry.users import counterparts, keeping  # noqa: PLC0415  (has models)
+        from tenantry.users.models import (  # noqa: PLC0415  (apps must be ready)
+            Membership,
+            refuse_owners_end,
+        )
         from tenantry.users.seams import install  # noqa: PLC0415  (has models)
 
         seams.install()
+        pre_delete.connect(
+            refuse_owners_end, sender=Membership, dispatch_uid="tenantry.users.owner"
+        )
         if has_shared_users():
             install()
-        pre_delete.connect(
-            models.refuse_owners_end,
-            sender=models.Membership,
-            dispatch_uid="tenantry.users.owner",
-        )
+            keeping.connect()
+            handover.Hooks.find_own_user = counterparts.find_own_user
 
 
 def has_shared_users() -> bool:

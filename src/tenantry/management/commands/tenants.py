@@ -21,6 +21,7 @@ VERBS = (
     "migrate",
     "run",
     "status",
+    "audit",
     "doctor",
     "adopt",
     "suspend",
@@ -30,6 +31,7 @@ VERBS = (
     "revoke",
     "transfer",
     "drop",
+    "purge",
 )
 
 
