@@ -124,6 +124,8 @@ class ConfinedPeople(People):
         given = self.roles(roles)
         with self._change(user, by, *given) as row:
             self._require_there(row)
+            if owner_named(given):
+                self.require_access(self._person(row))
             self._own(row, given)
             own_roles.give(row, given)
             self.wrote("member.granted", row, by, *given)

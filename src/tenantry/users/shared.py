@@ -124,6 +124,7 @@ class SharedPeople(People):
             self.permit(by, *given)
             if owner_named(given) and not row.is_owner:
                 self._require_no_owner()
+                self.require_access(person_of(row))
                 row.is_owner = True
             return self._changed(row, [*row.roles, *roles], ("member.granted", by))
 
@@ -213,8 +214,11 @@ class SharedPeople(People):
             roles=[role.name for role in given if role.name != OWNER],
             is_owner=owner_named(given),
         )
+        person = person_of(row)
+        if person.is_owner:
+            self.require_access(person)
         self.wrote("member.added", user, by, *given)
-        return person_of(row)
+        return person
 
     def _changed(
         self,
