@@ -323,12 +323,8 @@ def test_the_owner_of_a_tenant_that_was_never_finished_owns_no_other(pair):
 def test_of_many_who_would_be_the_first_owner_one_is(pair, twins):
     import threading
 
-    from django.db import connection
-
     from tests.world import in_threads
 
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer: PostgreSQL shows what locks are for")
     users = [twins()[0] for _ in range(4)]
     people, barrier = people_of(pair[0]), threading.Barrier(4)
 
