@@ -8,13 +8,7 @@ import zlib
 import pytest
 
 from tenantry.demo.customers.names import names
-from tests import servers
-from tests.demo.test_demo import (
-    PATIENCE_SECONDS,
-    place,  # noqa: F401  (a fixture)
-    port,  # noqa: F401  (a fixture)
-    wait_until_served,
-)
+from tests.demo.running import PATIENCE_SECONDS, wait_until_served
 
 pytestmark = pytest.mark.chromium
 SHOPS = tuple(name.key for name in names(2))
@@ -35,7 +29,7 @@ def picture(shade):
 
 
 @pytest.fixture
-def served(place, port):  # noqa: F811  (fixtures)
+def served(place, port):
     """The demo, served; yields its port and, when it has ended, what it printed."""
     process = place.start("--tenants", 3, "--port", port)
     said = []
@@ -54,22 +48,10 @@ def served(place, port):  # noqa: F811  (fixtures)
         assert f"http://{key}.localhost:{port}/orders/1/" in mail
 
 
-@pytest.fixture
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(
-            executable_path=servers.chromium(), args=["--no-sandbox"]
-        )
-        yield running
-        running.close()
-
-
 class Visitor:
     """Somebody with one browser, who goes from shop to shop."""
 
-    def __init__(self, browser, port):  # noqa: F811  (not the fixture)
+    def __init__(self, browser, port):
         self.port = port
         self.page = browser.new_context().new_page()
         self.page.set_default_timeout(MILLISECONDS)
@@ -115,7 +97,7 @@ class Visitor:
 
 @pytest.mark.service("Everything", "the demo, in Chromium", by="all of the below")
 def test_each_of_two_shops_has_its_own_of_everything(served, browser):
-    port, _ = served  # noqa: F811  (not the fixture)
+    port, _ = served
     visitor = Visitor(browser, port)
 
     # A part of the page that is kept in the cache, under one name in all shops.

@@ -5,12 +5,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,11 +14,10 @@ from tenantry.demo.customers.names import names, trade_of
 from tenantry.demo.shop.looks import look_of
 from tenantry.demo.shop.trades import TRADES
 from tests import servers
+from tests.demo.running import PATIENCE_SECONDS, get, wait_until_served
 
 TENANTS = 12
-SETTINGS = "tenantry.demo.settings"
 KEY = re.compile(r"[a-z][a-z0-9_-]*\Z")
-PATIENCE_SECONDS = 60
 
 # Runs the demo, with an act of ours after provisioning.
 ALTERED = """
@@ -62,58 +55,6 @@ def provision_and_then(number):
 run.provision = provision_and_then
 sys.exit(run.run(tenants=options.tenants, serve=False))
 """
-
-
-@dataclass
-class Demo:
-    """Starts the demo in a folder of its own, as `make demo` does."""
-
-    folder: Path
-    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
-
-    def start(self, *arguments, code=None):
-        program = ["-c", code] if code else ["-m", "tenantry.demo"]
-        # What a shell runs in the background ignores Ctrl-C; so would what it starts.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        return subprocess.Popen(
-            [sys.executable, "-W", "error", *program, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments, code=None):
-        process = self.start(*arguments, code=code)
-        out, err = process.communicate(timeout=PATIENCE_SECONDS)
-        return process.returncode, out, err
-
-    def manage(self, *arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "django", *arguments],
-            cwd=self.folder,
-            env={
-                **self.environment,
-                "DJANGO_SETTINGS_MODULE": SETTINGS,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-
-
-@pytest.fixture
-def place(tmp_path):
-    return Demo(tmp_path)
-
-
-@pytest.fixture
-def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def assert_all_is_right(done, isolation):
@@ -220,14 +161,6 @@ def test_a_taken_port_is_refused_before_anything_is_made(place):
     assert not (place.folder / ".demo").exists()
 
 
-def get(port, host, path="/"):
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", headers={"Host": f"{host}:{port}"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310  (ours)
-        return response.read().decode()
-
-
 def test_it_serves_the_list_the_shops_and_the_admins_static_files(place, port):
     process = place.start("--tenants", 3, "--port", port)
     try:
@@ -244,19 +177,6 @@ def test_it_serves_the_list_the_shops_and_the_admins_static_files(place, port):
         _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     assert not err
-
-
-def wait_until_served(process, port):
-    until = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            get(port, "localhost")
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-        else:
-            return
-    process.kill()
-    pytest.fail(process.communicate()[1])
 
 
 def test_it_has_no_problems_and_its_migrations_are_complete(place):

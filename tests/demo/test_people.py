@@ -9,18 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tenantry.demo.customers.names import names
-from tests.demo.test_browser import (
-    MILLISECONDS,
-    browser,  # noqa: F401  (a fixture)
-)
-from tests.demo.test_demo import (
-    PATIENCE_SECONDS,
-    place,  # noqa: F401  (a fixture)
-    port,  # noqa: F401  (a fixture)
-    wait_until_served,
-)
+from tests.demo.running import PATIENCE_SECONDS, wait_until_served
 
 pytestmark = pytest.mark.chromium
+MILLISECONDS = 15_000
 ACME, OTHER = (name.key for name in names(2))
 LINK = re.compile(r"http://\S+/accept/\S+/")
 SECRET = "Correct-Horse-9"
@@ -29,7 +21,7 @@ SECRET = "Correct-Horse-9"
 class Served:
     """The demo at work; what it prints is read while it is."""
 
-    def __init__(self, process, port):  # noqa: F811  (not the fixture)
+    def __init__(self, process, port):
         self.process = process
         self.port = port
         self.lines = Queue()
@@ -62,7 +54,7 @@ class Served:
 
 
 @pytest.fixture
-def start(place, port):  # noqa: F811  (fixtures)
+def start(place, port):
     """Return what serves the demo in an arrangement."""
     running = []
 
@@ -80,7 +72,7 @@ def start(place, port):  # noqa: F811  (fixtures)
 class Person:
     """Somebody with a browser of their own."""
 
-    def __init__(self, browser, served):  # noqa: F811  (not the fixture)
+    def __init__(self, browser, served):
         self.served = served
         self.page = browser.new_context().new_page()
         self.page.set_default_timeout(MILLISECONDS)
@@ -162,9 +154,9 @@ def sign_of(key):
     return next(each.name for each in names(2) if each.key == key)
 
 
-def supported(browser, served, user, place):  # noqa: F811  (not the fixture)
+def support(staff, user, place):
     """Staff act as a user of a shop, on the record, until they end it."""
-    staff = Person(browser, served).sign_in("staff")
+    staff.sign_in("staff")
     assert "staff acts as" in staff.act_as(user, place)
     staff.open(place, "/people/members/")
     assert "staff acts as" in staff.banner()
@@ -175,7 +167,7 @@ def supported(browser, served, user, place):  # noqa: F811  (not the fixture)
     assert "staff" in staff.page.inner_text("#result_list")
 
 
-def test_each_shops_own_people(start, browser):  # noqa: F811  (fixtures)
+def test_each_shops_own_people(start, browser):
     served = start("confined")
     ann = Person(browser, served).sign_up(ACME, username="ann", email="ann@x.org")
     assert ann.is_inside(ACME)
@@ -203,7 +195,7 @@ def test_each_shops_own_people(start, browser):  # noqa: F811  (fixtures)
     assert not ann.is_inside(ACME)
 
 
-def test_shared_users_who_are_members(start, browser):  # noqa: F811  (fixtures)
+def test_shared_users_who_are_members(start, browser):
     served = start("members")
     ann = Person(browser, served).sign_up(username="ann", email="ann@x.org")
     assert not ann.is_inside(ACME)
@@ -221,7 +213,7 @@ def test_shared_users_who_are_members(start, browser):  # noqa: F811  (fixtures)
     assert bea.is_inside(ACME)
     assert not bea.is_inside(OTHER)
 
-    # From shop to shop by the list on the shared site, in a browser of no session there.
+    # From shop to shop by the list on the shared site, in another browser.
     ann = Person(browser, served).sign_in("ann", "", SECRET)
     for key in (OTHER, ACME):
         assert ann.switch(sign_of(key)) == f"{key}.localhost"
@@ -233,7 +225,7 @@ def test_shared_users_who_are_members(start, browser):  # noqa: F811  (fixtures)
     assert not ann.is_inside(ACME)
     assert ann.is_inside(OTHER)
 
-    supported(browser, served, "bea@x.org", ACME)
+    support(Person(browser, served), "bea@x.org", ACME)
 
     assert ann.sign_out(OTHER) == "You are logged out"
     assert not ann.is_inside(OTHER)
@@ -242,7 +234,7 @@ def test_shared_users_who_are_members(start, browser):  # noqa: F811  (fixtures)
     assert not bea.is_inside(ACME)
 
 
-def test_a_shop_for_each_who_signs_up(start, browser):  # noqa: F811  (fixtures)
+def test_a_shop_for_each_who_signs_up(start, browser):
     served = start("own")
     cid = Person(browser, served).sign_up(
         username="cid", email="cid@x.org", name="Cid Kites", key="cid-kites"
@@ -263,7 +255,7 @@ def test_a_shop_for_each_who_signs_up(start, browser):  # noqa: F811  (fixtures)
     assert cid.switch(sign_of(ACME)) == f"{ACME}.localhost"
     assert cid.switch("Cid Kites") == "cid-kites.localhost"
 
-    supported(browser, served, "bea@x.org", "cid-kites")
+    support(Person(browser, served), "bea@x.org", "cid-kites")
 
     cid.remove("cid-kites", "bea@x.org")
     assert not bea.is_inside("cid-kites")
@@ -278,7 +270,7 @@ def test_a_shop_for_each_who_signs_up(start, browser):  # noqa: F811  (fixtures)
     assert cid.sign_out() == "You are logged out"
 
 
-def test_shared_staff_and_each_shops_own_people(start, browser):  # noqa: F811
+def test_shared_staff_and_each_shops_own_people(start, browser):
     served = start("both")
     ann = Person(browser, served).sign_up(ACME, username="ann", email="ann@x.org")
     assert ann.is_inside(ACME)
@@ -299,7 +291,7 @@ def test_shared_staff_and_each_shops_own_people(start, browser):  # noqa: F811
         assert staff.is_inside(key)
     assert not Person(browser, served).sign_in("ann", "", SECRET).is_inside(ACME)
 
-    supported(browser, served, "bea@x.org", ACME)
+    support(Person(browser, served), "bea@x.org", ACME)
 
     owner.remove(ACME, "bea@x.org")
     assert not bea.is_inside(ACME)
