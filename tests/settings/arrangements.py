@@ -1,6 +1,8 @@
 """Where people are: settings of the suites of `tests/users`, on each engine."""
 
 AUTH = ["contenttypes", "auth", "sessions"]
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+USERS = "tenantry.users.middleware.UsersMiddleware"
 LISTS = {
     # arrangement: the apps of people in SHARED_APPS, and in TENANT_APPS
     "members": (AUTH, []),
@@ -16,6 +18,11 @@ def arranged(found, arrangement):
     users = [] if arrangement == "confined" else ["tenantry.users"]
     settings["ARRANGEMENT"] = arrangement
     settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], *users]
+    settings["MIDDLEWARE"] = [
+        each
+        for name in settings["MIDDLEWARE"]
+        for each in ((name, USERS) if name == AUTHENTICATION else (name,))
+    ]
     settings["ROOT_URLCONF"] = "tests.users.urls"
     settings["TENANTRY"] = {
         **settings["TENANTRY"],

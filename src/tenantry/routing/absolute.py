@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.urls import get_urlconf, reverse, set_urlconf
+from django.urls import NoReverseMatch, get_urlconf, reverse, set_urlconf
 
 from tenantry.conf import conf
 from tenantry.context import override_tenant
@@ -55,6 +55,20 @@ def absolute_url(
                 path = reverse(target, urlconf=urlconf, args=args, kwargs=kwargs)
             else:
                 path = _path_of(target, urlconf)
+    return f"{conf.scheme}://{with_port(host)}{path}"
+
+
+def shared_url(name: str, *args: Any) -> str | None:
+    """Return the shared site's URL of that name; None where it has no host or name."""
+    host = next((n for n in conf.shared_host_names if n[0] != "."), None)
+    if host is None:
+        return None
+    urlconf = conf.shared_urlconf or conf.root_urlconf
+    try:
+        with override_tenant(None), script_prefix("/"):
+            path = reverse(name, urlconf=urlconf, args=args)
+    except NoReverseMatch:
+        return None
     return f"{conf.scheme}://{with_port(host)}{path}"
 
 
