@@ -211,10 +211,15 @@ class _Carrying(override_tenant):
             variable.set(value)
         return super()._enter(ref)
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         for variable, value in self._before:
             variable.set(value)
-        super().__exit__(*exc_info)
+        super().__exit__(exc_type, exc, traceback)
 
 
 def _run_with(

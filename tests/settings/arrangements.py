@@ -30,4 +30,9 @@ def arranged(found, arrangement):
         "TENANT_APPS": [*own, "admin", "shop"],
         "SHARED_URLCONF": "tests.users.urls_shared",
     }
+    if arrangement == "both":
+        settings["AUTHENTICATION_BACKENDS"] = [
+            "tenantry.users.shared_backend.SharedUserBackend",
+            "django.contrib.auth.backends.ModelBackend",
+        ]
     return settings

@@ -10,7 +10,10 @@ from tenantry.context import get_tenant, override_tenant
 if TYPE_CHECKING:
     from tenantry.types import TenantRef
 
-__all__ = ["record"]
+__all__ = ["SHARED_USER", "record"]
+
+# On a user of a tenant's: the shared user who works in the tenant as them.
+SHARED_USER = "_tenantry_shared_user"
 
 
 def record(

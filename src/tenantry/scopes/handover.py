@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode, urlsplit
 
+from django.apps import apps
 from django.contrib.auth import (
     BACKEND_SESSION_KEY,
     get_user_model,
@@ -122,6 +123,12 @@ def receive(
     return response
 
 
+class Hooks:
+    """What the floor of users lends to this one, set when Django's apps are ready."""
+
+    find_own_user: Callable[[Any, TenantRef], Any] | None = None
+
+
 class _Refused(Exception):
     """Why a login is not let in."""
 
@@ -222,20 +229,23 @@ def _user(claims: dict[str, Any], request: HttpRequest, find_user: Any) -> Any:
 
 def _user_here(claims: dict[str, Any], request: HttpRequest, find_user: Any) -> Any:
     """Return the tenant's user for the shared one, or None."""
-    model = get_user_model()
+    model = apps.get_model(conf.shared_user_model)
     with override_tenant(None):
         pk = model._meta.pk.to_python(claims["user"])
         shared = load_backend(claims["backend"]).get_user(pk)
     if find_user is not None and shared is not None:
         find = import_string(find_user) if isinstance(find_user, str) else find_user
         return find(shared, request)
-    if guards.sides_now()[model._meta.app_label].tenants:
+    if not guards.sides_now()[get_user_model()._meta.app_label].tenants:
+        return shared
+    if Hooks.find_own_user is None:
         msg = (
-            "Tenants have users of their own: give `receive` a function `find_user` "
-            "that returns the tenant's user for a shared one."
+            "Tenants have users of their own: install `tenantry.users`, or give "
+            "`receive` a function `find_user` that returns the tenant's user for a "
+            "shared one."
         )
         raise ImproperlyConfigured(msg)
-    return shared
+    return None if shared is None else Hooks.find_own_user(shared, require_tenant())
 
 
 def _within_tenant(path: str) -> str:

@@ -12,3 +12,11 @@ class UsersConfig(AppConfig):
     label = "tenantry_users"
     verbose_name = "Members of tenants"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Keep counterparts, and let handed-over shared users work as theirs."""
+        from tenantry.scopes import handover  # noqa: PLC0415  (has models)
+        from tenantry.users import counterparts, keeping  # noqa: PLC0415  (has models)
+
+        keeping.connect()
+        handover.Hooks.find_own_user = counterparts.find_own_user

@@ -286,6 +286,7 @@ def _open_session(request: HttpRequest, user: Any, found: Impersonation) -> None
 
 def _backend_of(user: Any) -> str:
     """Return the authentication backend by which the user is found again."""
+    path: str
     for path in conf.authentication_backends:
         get_user = getattr(load_backend(path), "get_user", None)
         if get_user is not None and get_user(user.pk) == user:

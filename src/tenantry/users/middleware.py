@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth import logout
 from django.http import HttpResponseRedirect
 from django.urls import get_script_prefix
 
@@ -13,6 +14,7 @@ from tenantry.context import keep_tenant, keep_tenant_async
 from tenantry.routing.absolute import shared_url
 from tenantry.users import banner, impersonation, recording
 from tenantry.users.acting import Acting, acting
+from tenantry.users.counterparts import still_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +94,8 @@ def look(request: HttpRequest) -> Acting | HttpResponseBase | None:
     if request.session.session_key is None:
         return None
     if impersonation.IN_SESSION not in request.session:
+        if not still_allowed(request):
+            logout(request)
         return None
     found = impersonation.of_session(request)
     if found is None:

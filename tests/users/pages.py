@@ -1,0 +1,88 @@
+"""Pages of tenants that whoever acts as another opens."""
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.urls import path
+
+from tenantry import bind_tenant
+from tenantry.users.impersonation import not_impersonated
+from tests.shop.models import Note, Tag
+from tests.world import in_threads
+
+PAGE = "<html><body>hello{}</body></html>"
+
+
+def page(request):
+    """Show what the test put into the query."""
+    return HttpResponse(PAGE.format(request.GET.get("with", "")))
+
+
+async def apage(_request):
+    """Write in the thread of an event loop."""
+    await sync_to_async(Tag.objects.update)(name="changed")
+    return HttpResponse(PAGE.format(" async"))
+
+
+def raw(_request):
+    """Answer with something that is no page."""
+    return JsonResponse({"text": "</body>"})
+
+
+def stream(_request):
+    """Write while the answer is sent."""
+
+    def parts():
+        yield "<html><body>"
+        Tag.objects.update(name="streamed")
+        yield "</body></html>"
+
+    return StreamingHttpResponse(parts())
+
+
+def write(request):
+    """Write in the way that the test asks for."""
+    WAYS[request.GET["way"]]()
+    return HttpResponse(PAGE.format(" written"))
+
+
+def by_sql():
+    """Write by a statement of one's own."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE shop_tag SET name = %s WHERE id > %s", ["secret", 0])
+
+
+WAYS = {
+    "save": lambda: Tag(name="new").save(),
+    "change": lambda: Tag.objects.first().save(),
+    "delete": lambda: Tag.objects.first().delete(),
+    "update": lambda: Tag.objects.update(name="other"),
+    "bulk": lambda: Tag.objects.bulk_create([Tag(name="one"), Tag(name="two")]),
+    "sql": by_sql,
+    "thread": lambda: in_threads(bind_tenant(by_sql)),
+    "read": lambda: list(Note.objects.all()),
+}
+
+
+def secret(_request):
+    """Show what is closed by its name in the tests' settings."""
+    return HttpResponse(PAGE.format(" secret"))
+
+
+def email(request):
+    """Change the user's own e-mail address."""
+    request.user.email = "mine@example.com"
+    request.user.save()
+    return HttpResponse("changed")
+
+
+urlpatterns = [
+    path("page/", page, name="page"),
+    path("apage/", apage, name="apage"),
+    path("raw/", raw, name="raw"),
+    path("stream/", stream, name="stream_page"),
+    path("write/", write, name="write"),
+    path("secret/", secret, name="account_secret"),
+    path("closed/", not_impersonated(secret), name="closed"),
+    path("email/", email, name="email"),
+]
