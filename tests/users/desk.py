@@ -16,7 +16,7 @@ PAGE = "/pages/page/"
 
 
 class Desk:
-    """Two tenants, `staff` who may impersonate, and `targets`: a user of each tenant."""
+    """Two tenants, `staff` who may impersonate, and `targets`: a user of each."""
 
     def __init__(self, a, b, targets):
         self.a, self.b, self.targets = a, b, targets
@@ -27,7 +27,9 @@ class Desk:
         with override_tenant(None):
             user = User.objects.create_user(f"{name}-{self.a.key}", **fields)
             if may:
-                user.user_permissions.add(Permission.objects.get(codename="impersonate"))
+                user.user_permissions.add(
+                    Permission.objects.get(codename="impersonate")
+                )
             return User.objects.get(pk=user.pk)
 
     def start(self, tenant=None, **given):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry.catalog.acting import ACTING
 from tenantry.catalog.people import AuditEntry
 from tenantry.context import get_tenant, override_tenant
 
@@ -28,8 +29,11 @@ def record(
 
     *tenant* is where it was done: the active one unless given, "" is the shared site.
     *actor* is the user who did it, *target* what it was done to; *facts* are values
-    that JSON can hold.
+    that JSON can hold. Where somebody acts as another, they are the impersonator.
     """
+    who = ACTING.get()
+    if who is not None and actor is None:
+        actor = who.user
     here = get_tenant()
     if tenant is None:
         tenant = "" if here is None else here.key
@@ -40,6 +44,7 @@ def record(
             tenant_key=key,
             actor="" if actor is None else str(actor),
             actor_pk="" if actor is None else str(actor.pk),
+            impersonator="" if who is None else who.impersonator.name,
             target=str(target),
             facts=facts,
         )

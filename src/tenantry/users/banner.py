@@ -11,7 +11,7 @@ from django.utils.cache import add_never_cache_headers
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from tenantry.users.acting import Acting
+    from tenantry.catalog.acting import Acting
 
 TEMPLATE = "tenantry/impersonation_banner.html"
 # With these a browser is sent a page in a form that nothing can be put into, or told

@@ -15,17 +15,17 @@ from urllib.parse import urlencode
 from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 from django.contrib.auth import (
-    BACKEND_SESSION_KEY,
-    HASH_SESSION_KEY,
-    SESSION_KEY,
     get_user_model,
-    load_backend,
 )
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.core.signing import BadSignature, TimestampSigner
+from django.core.exceptions import (
+    ImproperlyConfigured,
+    ObjectDoesNotExist,
+    ValidationError,
+)
+from django.core.signing import TimestampSigner
 from django.http import HttpRequest
-from django.middleware.csrf import rotate_token
 from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch
 from django.utils import timezone
 
 from tenantry import guards
@@ -34,14 +34,13 @@ from tenantry.catalog.models import State
 from tenantry.catalog.people import NAME_LENGTH, Impersonation
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
-from tenantry.context import as_ref, get_tenant, override_tenant, require_tenant
+from tenantry.context import as_ref, get_tenant, override_tenant
 from tenantry.exceptions import (
     ImpersonationRefused,
     NotSupported,
     TenantNotFound,
     TenantUnavailable,
 )
-from tenantry.users.acting import Acting, Impersonator
 from tenantry.users.counterparts import link_of
 
 if TYPE_CHECKING:
@@ -51,15 +50,20 @@ if TYPE_CHECKING:
 
     from tenantry.types import HasRef, TenantRef
 
-__all__ = ["PERMISSION", "end", "may_impersonate", "not_impersonated", "running"]
-__all__ += ["start"]
+__all__ = [
+    "PERMISSION",
+    "end",
+    "may_impersonate",
+    "not_impersonated",
+    "running",
+    "start",
+]
 
 PERMISSION = "tenantry.impersonate"
 ENTER = "tenantry.enter_tenants"
 BEGIN_URL = "tenantry_impersonation_begin"
-TOKEN_LIFETIME = timedelta(seconds=60)
+END_URL = "tenantry_impersonation_end"
 SALT = "tenantry.impersonation"
-IN_SESSION = "_tenantry_impersonation"
 
 
 # On the shared site.
@@ -81,23 +85,24 @@ def start(
     if not reason.strip():
         raise ImpersonationRefused("a reason is needed")
     row = _served(tenant)
+    address = _address(row)
     with override_tenant(row.ref):
-        target = _user(user_pk)
-        _refuse(staff, target)
+        target = user_here(user_pk)
+        refuse(staff, target)
         name = str(target)[:NAME_LENGTH]
     with override_tenant(None):
         made = Impersonation.objects.create(
             tenant_key=row.key,
-            user_pk=_text(target),
+            user_pk=text_of(target),
             user=name,
-            impersonator_pk=_text(staff),
+            impersonator_pk=text_of(staff),
             impersonator=str(staff)[:NAME_LENGTH],
             reason=reason.strip(),
             expires_at=timezone.now() + timedelta(minutes=conf.impersonation_minutes),
         )
         claims = {"id": made.pk, "tenant": made.tenant_key, "user": made.user_pk}
-        token = _signer().sign_object(claims)
-    return f"{row.url(BEGIN_URL)}?{urlencode({'token': token})}"
+        token = signer().sign_object(claims)
+    return f"{address}?{urlencode({'token': token})}"
 
 
 def may_impersonate(user: Any) -> bool:
@@ -129,7 +134,7 @@ def end(pk: int, *, by: Any = None) -> bool:
         record(
             "impersonation.ended",
             tenant=found.tenant_key,
-            actor=_shared(found.impersonator_pk) if by is None else by,
+            actor=shared_user(found.impersonator_pk) if by is None else by,
             target=found.user,
             impersonation=found.pk,
         )
@@ -167,7 +172,20 @@ def _served(tenant: TenantRef | HasRef | str) -> Any:
     return entry.instance()
 
 
-def _user(pk: Any) -> Any:
+def _address(row: Any) -> str:
+    """Return the URL at the tenant that takes the token."""
+    try:
+        address: str = row.url(BEGIN_URL)
+    except NoReverseMatch as error:
+        msg = (
+            f"Tenant {row.key!r} has no URL named {BEGIN_URL!r}. Add to its URLconf: "
+            "path('people/', include('tenantry.users.urls'))."
+        )
+        raise ImproperlyConfigured(msg) from error
+    return address
+
+
+def user_here(pk: Any) -> Any:
     """Return the active tenant's user of that primary key."""
     model = get_user_model()
     try:
@@ -176,7 +194,7 @@ def _user(pk: Any) -> Any:
         raise ImpersonationRefused(f"there is no user {pk!r} here") from error
 
 
-def _refuse(staff: Any, target: Any) -> None:
+def refuse(staff: Any, target: Any) -> None:
     """Raise where the user of the active tenant is none to act as.
 
     Whoever has rights of ours beside those of the tenant would lend them as well.
@@ -191,7 +209,7 @@ def _refuse(staff: Any, target: Any) -> None:
         raise ImpersonationRefused("nobody needs to act as themselves")
     with override_tenant(None):
         # Anew: what it may do in the tenant may be remembered on the object.
-        shared = _shared(target.pk)
+        shared = shared_user(target.pk)
         trusted = shared is None or (
             getattr(shared, "is_staff", False)
             or shared.has_perm(PERMISSION)
@@ -201,125 +219,20 @@ def _refuse(staff: Any, target: Any) -> None:
         raise ImpersonationRefused(f"{target} is staff of the shared site")
 
 
-def _shared(pk: Any) -> Any:
+def shared_user(pk: Any) -> Any:
     """Return the shared user of that primary key, or None; with no tenant active."""
     model = apps.get_model(conf.shared_user_model)
     return model._default_manager.filter(pk=pk).first()
 
 
-def _text(user: Any) -> str:
+def text_of(user: Any) -> str:
     return str(user._meta.pk.value_to_string(user))
 
 
-def _signer() -> TimestampSigner:
+def signer() -> TimestampSigner:
     """Return what signs for the shared site; to be used with no tenant active."""
     key, *older = conf.secret_keys
     return TimestampSigner(key=key, fallback_keys=older, salt=SALT)
-
-
-# At the tenant.
-
-
-def begin(request: HttpRequest, token: str) -> None:
-    """Open the session of the impersonation that the token is for, at its tenant.
-
-    Nobody has logged in: `last_login` stays, and `user_logged_in` is not sent. Raises
-    `ImpersonationRefused`; of any number who try the same token, one succeeds.
-    """
-    tenant = require_tenant()
-    if getattr(request, "impersonator", None) is not None:
-        raise ImpersonationRefused("who acts as another cannot act as a third")
-    found = _claim(token, tenant)
-    with override_tenant(None):
-        staff = _shared(found.impersonator_pk)
-        if staff is None or not may_impersonate(staff):
-            raise ImpersonationRefused(f"{found.impersonator} may not any more")
-    user = _user(found.user_pk)
-    _refuse(staff, user)
-    _open_session(request, user, found)
-    record(
-        "impersonation.started",
-        tenant=tenant,
-        actor=staff,
-        target=found.user,
-        impersonation=found.pk,
-        reason=found.reason,
-        until=found.expires_at.isoformat(),
-    )
-
-
-def _claim(token: str, tenant: TenantRef) -> Impersonation:
-    """Return the impersonation that the token begins here, now begun."""
-    with override_tenant(None):
-        try:
-            claims = _signer().unsign_object(token, max_age=TOKEN_LIFETIME)
-        except BadSignature as error:
-            raise ImpersonationRefused("the link is too old, or not ours") from error
-        if claims["tenant"] != tenant.key:
-            raise ImpersonationRefused(f"the link is for {claims['tenant']!r}")
-        now = timezone.now()
-        fresh = Impersonation.objects.filter(
-            pk=claims["id"],
-            tenant_key=tenant.key,
-            user_pk=claims["user"],
-            started_at=None,
-            ended_at=None,
-            expires_at__gt=now,
-        )
-        if not fresh.update(started_at=now):  # one statement: one of many gets it
-            raise ImpersonationRefused("the link was used before")
-        return Impersonation.objects.get(pk=claims["id"])
-
-
-def _open_session(request: HttpRequest, user: Any, found: Impersonation) -> None:
-    """Make the session anew, as the user's, until the impersonation expires."""
-    request.session.flush()
-    request.session[SESSION_KEY] = _text(user)
-    request.session[BACKEND_SESSION_KEY] = _backend_of(user)
-    if hasattr(user, "get_session_auth_hash"):
-        request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    request.session[IN_SESSION] = found.pk
-    request.session.set_expiry(found.expires_at)
-    request.user = user
-    rotate_token(request)
-
-
-def _backend_of(user: Any) -> str:
-    """Return the authentication backend by which the user is found again."""
-    path: str
-    for path in conf.authentication_backends:
-        get_user = getattr(load_backend(path), "get_user", None)
-        if get_user is not None and get_user(user.pk) == user:
-            return path
-    raise ImpersonationRefused(f"no authentication backend finds {user}")
-
-
-def of_session(request: HttpRequest) -> Acting | None:
-    """Return the impersonation that the session is for, where it still holds.
-
-    Asks each time: it may have ended or expired, the user be inactive, the impersonator
-    too, or not be permitted any more.
-    """
-    tenant = get_tenant()
-    pk: int = request.session.get(IN_SESSION, 0)
-    if tenant is None or not request.user.is_authenticated:
-        return None
-    with override_tenant(None):
-        found = running().filter(pk=pk, tenant_key=tenant.key).first()
-        if found is None:
-            return None
-        staff = _shared(found.impersonator_pk)
-        if staff is None or not may_impersonate(staff):
-            return None
-    if _text(request.user) != found.user_pk:
-        return None
-    return Acting(
-        pk=found.pk,
-        tenant=tenant,
-        user=request.user,
-        impersonator=Impersonator(pk=found.impersonator_pk, name=found.impersonator),
-        expires_at=found.expires_at,
-    )
 
 
 # Views that are closed meanwhile.
@@ -329,7 +242,7 @@ def is_blocked(request: HttpRequest) -> bool:
     """Whether `IMPERSONATION_BLOCKED` has the name of the view, with or without app."""
     match = request.resolver_match
     names = () if match is None else (match.view_name, match.url_name or "")
-    return any(
+    return END_URL not in names and any(
         fnmatchcase(name, pattern)
         for pattern in conf.impersonation_blocked
         for name in names

@@ -10,11 +10,12 @@ from django.contrib.auth import logout
 from django.http import HttpResponseRedirect
 from django.urls import get_script_prefix
 
+from tenantry.catalog.acting import Acting, acting
 from tenantry.context import keep_tenant, keep_tenant_async
 from tenantry.routing.absolute import shared_url
 from tenantry.users import banner, impersonation, recording
-from tenantry.users.acting import Acting, acting
 from tenantry.users.counterparts import still_allowed
+from tenantry.users.impersonated_sessions import IN_SESSION, of_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,11 +94,11 @@ def look(request: HttpRequest) -> Acting | HttpResponseBase | None:
     # Not the session itself, where there is none: that would make the page private.
     if request.session.session_key is None:
         return None
-    if impersonation.IN_SESSION not in request.session:
+    if IN_SESSION not in request.session:
         if not still_allowed(request):
             logout(request)
         return None
-    found = impersonation.of_session(request)
+    found = of_session(request)
     if found is None:
         return leave(request)
     request.impersonator = found.impersonator  # type: ignore[attr-defined]
@@ -116,7 +117,7 @@ def leave(request: HttpRequest) -> HttpResponseBase:
 def finish(request: HttpRequest, response: Any, who: Acting) -> Any:
     """Record the request, and put the banner into its answer."""
     write_down(request, who, response.status_code)
-    if request.session.get(impersonation.IN_SESSION) != who.pk:
+    if request.session.get(IN_SESSION) != who.pk:
         impersonation.end(who.pk)  # logged out, or in as somebody else
         return response
     banner.put(request, response, who)

@@ -23,14 +23,14 @@ from django.db.models.signals import pre_save
 from django.db.models.sql.subqueries import DeleteQuery
 
 from tenantry.catalog import audit
+from tenantry.catalog.acting import ACTING, acting
 from tenantry.catalog.people import NAME_LENGTH, AuditEntry
 from tenantry.seams.substitution import seam, wrap
-from tenantry.users.acting import ACTING, acting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tenantry.users.acting import Acting
+    from tenantry.catalog.acting import Acting
 
 __all__ = ["begin", "listen", "writes"]
 
@@ -65,7 +65,7 @@ def writes(sql: str) -> list[tuple[str, str]]:
 
 def record(who: Acting, action: str, *, target: str, **facts: Any) -> None:
     """Write down an act of somebody who acts as another."""
-    with acting(None):  # what is written for it is no change of theirs
+    with acting(who):
         audit.record(
             f"impersonation.{action}",
             tenant=who.tenant,
@@ -136,10 +136,9 @@ def objects_changed_by_an_impersonator_are_named() -> None:
     """
 
     def insert(original: Any, self: Any, objs: Any, *args: Any, **kwargs: Any) -> Any:
-        who = ACTING.get()
-        if who is None:
+        who, model = ACTING.get(), self.model
+        if who is None or model is AuditEntry:
             return original(self, objs, *args, **kwargs)
-        model = self.model
         with _instead_of_statement(model._meta.db_table):
             rows = original(self, objs, *args, **kwargs)
         _record_objects(who, "insert", model, _keys_of_new(model, objs, rows))

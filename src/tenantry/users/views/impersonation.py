@@ -24,7 +24,8 @@ from tenantry.exceptions import (
     TenantUnavailable,
 )
 from tenantry.routing.absolute import shared_url
-from tenantry.users import impersonation
+from tenantry.users import impersonated_sessions, impersonation
+from tenantry.users.impersonated_sessions import IN_SESSION
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -99,7 +100,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 def begin(request: HttpRequest) -> HttpResponse:
     """Begin, at the active tenant, what the shared site has signed."""
     try:
-        impersonation.begin(request, request.GET.get("token", ""))
+        impersonated_sessions.begin(request, request.GET.get("token", ""))
     except ImpersonationRefused as error:
         # The visitor is not told: it may be somebody who guesses.
         logger.warning("At %r: %s", require_tenant().key, error)
@@ -113,7 +114,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 @require_POST
 def end(request: HttpRequest) -> HttpResponse:
     """End what this session is for, and go back to the shared site."""
-    pk = request.session.get(impersonation.IN_SESSION)
+    pk = request.session.get(IN_SESSION)
     if pk is not None:
         impersonation.end(pk)
         request.session.flush()
@@ -123,7 +124,7 @@ def end(request: HttpRequest) -> HttpResponse:
 
 of_tenants: list[URLPattern] = [
     path("impersonation/begin/", begin, name=impersonation.BEGIN_URL),
-    path("impersonation/end/", end, name="tenantry_impersonation_end"),
+    path("impersonation/end/", end, name=impersonation.END_URL),
 ]
 of_shared_site: list[URLPattern] = [
     path("impersonate/", impersonate, name="tenantry_impersonate"),
