@@ -1,13 +1,15 @@
 """Pages of tenants that whoever acts as another opens."""
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth import login
+from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 
 from tenantry import bind_tenant
 from tenantry.users.impersonation import not_impersonated
-from tests.shop.models import Note, Tag
+from tests.shop.models import Book, Note, Tag
 from tests.world import in_threads
 
 PAGE = "<html><body>hello{}</body></html>"
@@ -52,13 +54,27 @@ def by_sql():
         cursor.execute("UPDATE shop_tag SET name = %s WHERE id > %s", ["secret", 0])
 
 
+def many():
+    """Write by one statement for several rows of values."""
+    with connection.cursor() as cursor:
+        cursor.executemany("UPDATE shop_tag SET name = %s", [["secret"], ["other"]])
+
+
+def fail():
+    """Do nothing."""
+    raise ZeroDivisionError
+
+
 WAYS = {
-    "save": lambda: Tag(name="new").save(),
+    "save": lambda: Tag(pk=9, name="new").save(force_insert=True),
     "change": lambda: Tag.objects.first().save(),
     "delete": lambda: Tag.objects.first().delete(),
     "update": lambda: Tag.objects.update(name="other"),
     "bulk": lambda: Tag.objects.bulk_create([Tag(name="one"), Tag(name="two")]),
+    "join": lambda: Book.objects.get(pk=1).tags.add(1),
     "sql": by_sql,
+    "many": many,
+    "fail": fail,
     "thread": lambda: in_threads(bind_tenant(by_sql)),
     "read": lambda: list(Note.objects.all()),
 }
@@ -76,7 +92,15 @@ def email(request):
     return HttpResponse("changed")
 
 
+def switch(request):
+    """Log in as another user of the tenant."""
+    boss = User.objects.get(username="boss")
+    login(request, boss, "django.contrib.auth.backends.ModelBackend")
+    return HttpResponse(PAGE.format(" boss"))
+
+
 urlpatterns = [
+    path("switch/", switch, name="switch"),
     path("page/", page, name="page"),
     path("apage/", apage, name="apage"),
     path("raw/", raw, name="raw"),
