@@ -3,12 +3,15 @@
 from asgiref.sync import sync_to_async
 from django.contrib.auth import login
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import redirect
 from django.urls import path
 
 from tenantry import bind_tenant
+from tenantry.scopes.handover import hand_over
 from tenantry.users.impersonation import not_impersonated
+from tests.geo.models import Country
 from tests.shop.models import Book, Note, Tag
 from tests.world import in_threads
 
@@ -65,16 +68,32 @@ def fail():
     raise ZeroDivisionError
 
 
+def undone():
+    """Change something, and take it back."""
+    with transaction.atomic():
+        Tag(pk=9, name="lost").save(force_insert=True)
+        raise ZeroDivisionError
+
+
+def then_undone():
+    """Change something that stays; what follows is taken back."""
+    Tag(pk=9, name="kept").save(force_insert=True)
+    undone()
+
+
 WAYS = {
     "save": lambda: Tag(pk=9, name="new").save(force_insert=True),
     "change": lambda: Tag.objects.first().save(),
     "delete": lambda: Tag.objects.first().delete(),
     "update": lambda: Tag.objects.update(name="other"),
     "bulk": lambda: Tag.objects.bulk_create([Tag(name="one"), Tag(name="two")]),
-    "join": lambda: Book.objects.get(pk=1).tags.add(1),
+    "join": lambda: Book.objects.get().tags.add(Tag.objects.get()),
     "sql": by_sql,
     "many": many,
     "fail": fail,
+    "undone": undone,
+    "then_undone": then_undone,
+    "shared": lambda: Country.objects.create(name="Utopia"),
     "thread": lambda: in_threads(bind_tenant(by_sql)),
     "read": lambda: list(Note.objects.all()),
 }
@@ -99,7 +118,13 @@ def switch(request):
     return HttpResponse(PAGE.format(" boss"))
 
 
+def enter(request):
+    """Go on to another tenant, as a menu of one's tenants would."""
+    return redirect(hand_over(request, request.GET["key"]))
+
+
 urlpatterns = [
+    path("enter/", enter, name="enter"),
     path("switch/", switch, name="switch"),
     path("page/", page, name="page"),
     path("apage/", apage, name="apage"),

@@ -33,6 +33,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from tenantry import guards
+from tenantry.catalog.acting import ACTING
 from tenantry.catalog.models import State, UsedToken
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
@@ -68,9 +69,9 @@ def hand_over(
     *next* is the path within the tenant that follows. The tenant's URLconf has the view
     `receive` under the name `tenantry_receive`.
 
-    Raises `PermissionDenied` for a user who is not logged in or not active,
-    `NotSupported` for a user who is a tenant's own, `TenantNotFound` and
-    `TenantUnavailable`.
+    Raises `PermissionDenied` for a user who is not logged in or not active, or as whom
+    somebody else acts, `NotSupported` for a user who is a tenant's own,
+    `TenantNotFound` and `TenantUnavailable`.
     """
     user, backend = _user_and_backend(who)
     row = _row_of(tenant)
@@ -167,6 +168,9 @@ def _signer() -> TimestampSigner:
 def _user_and_backend(who: Any) -> tuple[Any, str]:
     """Return the user to hand over, and the backend by which they logged in."""
     user, backend = who, getattr(who, "backend", None)
+    if ACTING.get() is not None:
+        msg = "Who acts as another stays in that tenant: the user can enter others."
+        raise PermissionDenied(msg)
     if isinstance(who, HttpRequest):
         user = who.user
         backend = who.session.get(BACKEND_SESSION_KEY)

@@ -43,9 +43,9 @@ WRITES = re.compile(
     rf"|(?<!FOR\s)(?<!DO\s)(?<!KEY\s)\b(?P<update>UPDATE)\s+(?:ONLY\s+)?"
     rf"{NAME.format('of')}"
     rf"|\b(?P<delete>DELETE)\s+FROM\s+(?:ONLY\s+)?{NAME.format('from_')}"
-    r"|^\W*(?P<other>TRUNCATE|CREATE|ALTER|DROP|COPY|CALL|DO|EXECUTE|LOAD|GRANT|REVOKE"
-    r"|COMMENT|VACUUM|REFRESH)\b",
-    re.IGNORECASE,
+    r"|(?:^|;)(?:\s|/\*(?:(?!\*/).)*\*/|--[^\n]*\n)*(?P<other>TRUNCATE|CREATE|ALTER"
+    r"|DROP|COPY|CALL|DO|EXECUTE|LOAD|GRANT|REVOKE|COMMENT|VACUUM|REFRESH)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 MOST_KEYS = 100
 

@@ -476,11 +476,11 @@ def test_each_request_is_recorded_without_what_was_asked(desk):
     ("way", "expected"),
     [
         ("save", [("insert", "shop.Tag 9")]),
-        ("change", [("update", "shop.Tag 1")]),
-        ("delete", [("delete", "shop.Book_tags"), ("delete", "shop.Tag 1")]),
+        ("change", [("update", f"shop.Tag {ONE}")]),
+        ("delete", [("delete", "shop.Book_tags"), ("delete", f"shop.Tag {ONE}")]),
         ("update", [("update", "shop.Tag")]),
         ("bulk", [("insert", "shop.Tag")]),
-        ("join", [("insert", "shop.Book_tags 1-1")]),
+        ("join", [("insert", f"shop.Book_tags {ONE}-{ONE}")]),
         ("sql", [("update", "shop.Tag")]),
         ("many", [("update", "shop.Tag")]),
         ("thread", [("update", "shop.Tag")]),
@@ -489,8 +489,9 @@ def test_each_request_is_recorded_without_what_was_asked(desk):
 )
 def test_each_change_is_recorded_once_whatever_way_it_goes(desk, way, expected):
     with override_tenant(desk.a):
-        Tag.objects.create(pk=1, name="one")
-        Book.objects.create(pk=1, title="b", author=Author.objects.create(name="a"))
+        Tag.objects.create(pk=ONE, name="one")
+        author = Author.objects.create(name="a")
+        Book.objects.create(pk=ONE, title="b", author=author)
     found = write(desk, desk.begin(), way)
     assert [(each.facts["operation"], each.target) for each in found] == expected
     assert all(each.impersonator == str(desk.staff) for each in found)
