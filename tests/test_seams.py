@@ -288,7 +288,7 @@ SUBSTITUTED = {
         (post_migrate, "send", "sender, **named"),
     ],
     "tasks_run_in_their_tenant": TASKS,
-    "objects_changed_by_an_impersonator_are_named": [
+    "objects_saved_by_an_impersonator_are_named": [
         (
             QuerySet,
             "_insert",
@@ -305,6 +305,9 @@ SUBSTITUTED = {
                 "returning_fields"
             ),
         ),
+    ],
+    "objects_deleted_by_an_impersonator_are_named": [
+        (QuerySet, "_raw_delete", "self, using"),
         (DeleteQuery, "delete_batch", "self, pk_list, using"),
     ],
 }

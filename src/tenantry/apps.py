@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -23,11 +24,10 @@ class TenantryConfig(AppConfig):
         from tenantry.context import Hooks  # noqa: PLC0415
         from tenantry.scopes.cache import forget_dropped  # noqa: PLC0415
         from tenantry.signals import tenant_dropped  # noqa: PLC0415
-        from tenantry.users import recording  # noqa: PLC0415  (has a seam)
 
         conf.connect()
+        import_module("tenantry.users.recording")  # it has a seam
         seams.install()
-        recording.listen()
         Hooks.find_by_key = registry.ref
         Hooks.before_activation = connections.refuse_in_transaction
         _watch_catalog(conf.conf)

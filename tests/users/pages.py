@@ -88,6 +88,7 @@ WAYS = {
     "update": lambda: Tag.objects.update(name="other"),
     "bulk": lambda: Tag.objects.bulk_create([Tag(name="one"), Tag(name="two")]),
     "join": lambda: Book.objects.get().tags.add(Tag.objects.get()),
+    "part": lambda: (WAYS["join"](), Book.objects.get().tags.clear()),
     "sql": by_sql,
     "many": many,
     "fail": fail,

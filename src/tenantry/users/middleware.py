@@ -44,6 +44,7 @@ class UsersMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
+        recording.listen()
 
     def __call__(self, request: HttpRequest) -> Any:
         """Answer the request, as whom its session is for."""

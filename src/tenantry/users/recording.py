@@ -128,7 +128,7 @@ def _record_objects(  # noqa: PLR0917  (the facts of one record)
 
 
 @seam
-def objects_changed_by_an_impersonator_are_named() -> None:
+def objects_saved_by_an_impersonator_are_named() -> None:
     """A statement tells the table; here Django has the keys of the rows as well.
 
     No signals: a receiver of `post_delete` or `m2m_changed` makes Django ask the
@@ -145,36 +145,63 @@ def objects_changed_by_an_impersonator_are_named() -> None:
         return rows
 
     def update(  # noqa: PLR0917  (Django's own signature)
-        original: Any, self: Any, base_qs: Any, using: Any, pk_val: Any, *args: Any
+        original: Any,
+        self: Any,
+        base_qs: Any,
+        using: Any,
+        pk_val: Any,
+        *args: Any,
+        **kwargs: Any,
     ) -> Any:
         who = ACTING.get()
         if who is None:
-            return original(self, base_qs, using, pk_val, *args)
+            return original(self, base_qs, using, pk_val, *args, **kwargs)
         with _instead_of_statement(base_qs.model._meta.db_table):
-            updated = original(self, base_qs, using, pk_val, *args)
+            updated = original(self, base_qs, using, pk_val, *args, **kwargs)
         if updated:
             _record_objects(who, "update", base_qs.model, [pk_val])
         return updated
 
-    def delete_batch(original: Any, self: Any, pk_list: Any, *args: Any) -> Any:
+    wrap(QuerySet, "_insert", insert)
+    wrap(Model, "_do_update", update)
+
+
+@seam
+def objects_deleted_by_an_impersonator_are_named() -> None:
+    """As for those that are saved; of a many-to-many row, what it joined."""
+
+    def raw_delete(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        who, model = ACTING.get(), self.model
+        if who is None or not model._meta.auto_created:
+            return original(self, *args, **kwargs)
+        joined = list(self.values_list(*_ends(model)))
+        with _instead_of_statement(model._meta.db_table):
+            number = original(self, *args, **kwargs)
+        if joined:
+            keys = ["-".join(map(str, each)) for each in joined]
+            _record_objects(who, "delete", model, keys)
+        return number
+
+    def delete_batch(
+        original: Any, self: Any, pk_list: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         who = ACTING.get()
         if who is None:
-            return original(self, pk_list, *args)
+            return original(self, pk_list, *args, **kwargs)
         model = self.get_meta().model
         with _instead_of_statement(model._meta.db_table):
-            number = original(self, pk_list, *args)
+            number = original(self, pk_list, *args, **kwargs)
         _record_objects(who, "delete", model, pk_list)
         return number
 
-    wrap(QuerySet, "_insert", insert)
-    wrap(Model, "_do_update", update)
+    wrap(QuerySet, "_raw_delete", raw_delete)
     wrap(DeleteQuery, "delete_batch", delete_batch)
 
 
 def _keys_of_new(model: type[Model], objs: Any, rows: Any) -> list[Any]:
     """Return the keys of inserted objects; of a many-to-many row, what it joins."""
     if model._meta.auto_created:
-        ends = [f.attname for f in model._meta.fields if f.is_relation]
+        ends = _ends(model)
         return ["-".join(str(getattr(each, end)) for end in ends) for each in objs]
     pks = [each.pk for each in objs]
     if None in pks and rows and len(rows) == len(pks):
@@ -182,8 +209,16 @@ def _keys_of_new(model: type[Model], objs: Any, rows: Any) -> list[Any]:
     return pks
 
 
+def _ends(model: type[Model]) -> list[str]:
+    """Return the columns of a many-to-many table that name what is joined."""
+    return [field.attname for field in model._meta.fields if field.is_relation]
+
+
 def listen() -> None:
-    """Watch every connection and every user that is saved; when the app is ready."""
+    """Watch every connection from now on, and every user that is saved.
+
+    Called when the middleware is made: nobody acts as another in a project without it.
+    """
     connection_created.connect(_watch, dispatch_uid="tenantry.recording")
     pre_save.connect(_keep_credentials, dispatch_uid="tenantry.recording")
 
@@ -194,7 +229,7 @@ def _watch(connection: Any, **_: object) -> None:
 
 
 def begin() -> None:
-    """Watch what this thread had connected to before the app was ready."""
+    """Watch what this thread had connected to before the middleware was made."""
     for connection in connections.all(initialized_only=True):
         _watch(connection)
 
