@@ -32,6 +32,7 @@ from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
+from tenantry.signup_checks import of_signup
 from tenantry.users.middleware_checks import of_middleware
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_services()
     found += of_files()
     found += of_middleware()
+    found += of_signup()
     return _messages(found)
 
 

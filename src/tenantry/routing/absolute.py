@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.urls import NoReverseMatch, get_urlconf, reverse, set_urlconf
+from django.urls import get_urlconf, reverse, set_urlconf
 
 from tenantry.conf import conf
 from tenantry.context import override_tenant
@@ -58,17 +58,21 @@ def absolute_url(
     return f"{conf.scheme}://{with_port(host)}{path}"
 
 
-def shared_url(name: str, *args: Any) -> str | None:
-    """Return the shared site's URL of that name; None where it has no host or name."""
-    host = next((n for n in conf.shared_host_names if n[0] != "."), None)
+def shared_url(name: str, *args: Any, **kwargs: Any) -> str:
+    """Return the shared site's URL of that name, with its host.
+
+    Raises `NoReverseMatch`, and `NotSupported` where no host is known to be its own.
+    """
+    host = next((each for each in conf.shared_host_names if each[0] != "."), None)
     if host is None:
-        return None
+        msg = (
+            "The shared site has no host to link to. Name it in SHARED_HOSTS, or in "
+            "ALLOWED_HOSTS."
+        )
+        raise NotSupported(msg)
     urlconf = conf.shared_urlconf or conf.root_urlconf
-    try:
-        with override_tenant(None), script_prefix("/"):
-            path = reverse(name, urlconf=urlconf, args=args)
-    except NoReverseMatch:
-        return None
+    with override_tenant(None), script_prefix("/"):
+        path = reverse(name, urlconf=urlconf, args=args, kwargs=kwargs)
     return f"{conf.scheme}://{with_port(host)}{path}"
 
 

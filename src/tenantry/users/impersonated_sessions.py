@@ -13,6 +13,7 @@ from django.contrib.auth import (
 )
 from django.core.signing import BadSignature
 from django.middleware.csrf import rotate_token
+from django.urls import NoReverseMatch, get_script_prefix
 from django.utils import timezone
 
 from tenantry.catalog.acting import Acting, Impersonator
@@ -20,7 +21,8 @@ from tenantry.catalog.audit import record
 from tenantry.catalog.people import Impersonation
 from tenantry.conf import conf
 from tenantry.context import get_tenant, override_tenant, require_tenant
-from tenantry.exceptions import ImpersonationRefused
+from tenantry.exceptions import ImpersonationRefused, NotSupported
+from tenantry.routing.absolute import shared_url
 from tenantry.users.impersonation import (
     may_impersonate,
     refuse,
@@ -140,3 +142,11 @@ def of_session(request: HttpRequest) -> Acting | None:
         impersonator=Impersonator(pk=found.impersonator_pk, name=found.impersonator),
         expires_at=found.expires_at,
     )
+
+
+def way_out() -> str:
+    """Return where somebody goes who acts as another no more: the shared site."""
+    try:
+        return shared_url("tenantry_impersonate")
+    except (NoReverseMatch, NotSupported):  # it has no such page, or no host
+        return get_script_prefix()

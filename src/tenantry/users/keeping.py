@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 
-from tenantry.catalog.audit import SHARED_USER
+from tenantry.catalog.audit import SHARED_USER, record
 from tenantry.catalog.models import State
 from tenantry.context import get_tenant, override_tenant
 from tenantry.exceptions import TenantryError
@@ -57,6 +57,7 @@ def stamp(request: Any, user: Any, **_: object) -> None:
         request.session[TOLD] = told
     elif is_counterpart(user):
         request.session.flush()
+        record("user.sign_in_refused", actor="", target=user)
         msg = f"{user} is shared staff, who sign in on the shared site only."
         raise PermissionDenied(msg)
 

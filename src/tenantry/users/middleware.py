@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth import logout
 from django.http import HttpResponseRedirect
-from django.urls import get_script_prefix
 
 from tenantry.catalog.acting import Acting, acting
 from tenantry.context import keep_tenant, keep_tenant_async
-from tenantry.routing.absolute import shared_url
 from tenantry.users import banner, impersonation, recording
 from tenantry.users.counterparts import still_allowed
-from tenantry.users.impersonated_sessions import IN_SESSION, of_session
+from tenantry.users.impersonated_sessions import IN_SESSION, of_session, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,8 +109,7 @@ def look(request: HttpRequest) -> Acting | HttpResponseBase | None:
 def leave(request: HttpRequest) -> HttpResponseBase:
     """End the session, and go to the shared site."""
     request.session.flush()
-    url = shared_url("tenantry_impersonate")
-    return HttpResponseRedirect(url or get_script_prefix())
+    return HttpResponseRedirect(way_out())
 
 
 def finish(request: HttpRequest, response: Any, who: Acting) -> Any:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth import get_user_model
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -23,9 +24,9 @@ from tenantry.exceptions import (
     TenantNotFound,
     TenantUnavailable,
 )
-from tenantry.routing.absolute import shared_url
 from tenantry.users import impersonated_sessions, impersonation
-from tenantry.users.impersonated_sessions import IN_SESSION
+from tenantry.users.impersonated_sessions import IN_SESSION, way_out
+from tenantry.users.views.page import login_url
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -45,9 +46,11 @@ class ImpersonateForm(forms.Form):
 
 
 @never_cache
-@login_required
+@login_not_required  # it leads to the login by itself
 def impersonate(request: HttpRequest) -> HttpResponse:
     """Show what is running, and begin another."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path(), login_url())
     if not impersonation.may_impersonate(request.user):
         raise PermissionDenied
     form = ImpersonateForm(request.POST or None, initial=request.GET.dict())
@@ -86,7 +89,6 @@ def _find(tenant: str, text: str) -> Any:
 
 
 @require_POST
-@login_required
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     """End one that is running, whoever began it."""
     if not impersonation.may_impersonate(request.user):
@@ -95,6 +97,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("tenantry_impersonate")
 
 
+@login_not_required
 @never_cache
 @require_GET
 def begin(request: HttpRequest) -> HttpResponse:
@@ -118,8 +121,7 @@ def end(request: HttpRequest) -> HttpResponse:
     if pk is not None:
         impersonation.end(pk)
         request.session.flush()
-    url = shared_url("tenantry_impersonate")
-    return HttpResponseRedirect(url or get_script_prefix())
+    return HttpResponseRedirect(way_out())
 
 
 of_tenants: list[URLPattern] = [
