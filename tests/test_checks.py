@@ -21,6 +21,8 @@ SCHEMA = "tenantry.isolation.SchemaIsolation"
 ROWS = "tenantry.isolation.RowIsolation"
 HOME = {"BACKEND": DATABASE}
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+AUTH = "django.contrib.auth.middleware.AuthenticationMiddleware"
+USERS = "tenantry.users.middleware.UsersMiddleware"
 TENANT = "tenantry.middleware.TenantMiddleware"
 SQLITE_FILE = {
     "ENGINE": "django.db.backends.sqlite3",
@@ -173,6 +175,18 @@ MISTAKES = [
         {"MIDDLEWARE": [SESSIONS, TENANT]},
         "SessionMiddleware",
         {"MIDDLEWARE": [TENANT, SESSIONS]},
+    ),
+    (
+        "W099",
+        {"ROOT_URLCONF": "tests.users.urls"},
+        "nobody can act as a user",
+        {"ROOT_URLCONF": "tests.users.urls", "MIDDLEWARE": [TENANT, AUTH, USERS]},
+    ),
+    (
+        "E100",
+        {"MIDDLEWARE": [TENANT, USERS, AUTH]},
+        "who the user is",
+        {"MIDDLEWARE": [TENANT, AUTH, USERS]},
     ),
     (
         "E008",

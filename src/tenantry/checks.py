@@ -36,6 +36,7 @@ from tenantry.sign_in_checks import of_sign_in
 from tenantry.signup_checks import of_signup
 from tenantry.users.member_checks import of_members
 from tenantry.users.staff_checks import of_staff
+from tenantry.users.middleware_checks import of_middleware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +68,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_services()
     found += of_files()
     found += of_members()
+    found += of_middleware()
     found += of_signup()
     found += of_staff()
     found += of_sign_in()
