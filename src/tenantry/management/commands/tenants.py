@@ -25,6 +25,7 @@ VERBS = (
     "adopt",
     "suspend",
     "resume",
+    "invite",
     "drop",
 )
 

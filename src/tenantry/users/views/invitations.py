@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import get_script_prefix, path
@@ -25,13 +27,16 @@ from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import get_tenant
 from tenantry.exceptions import NotInvited, PeopleError
-from tenantry.scopes.handover import hand_over
 from tenantry.users import acceptance
 from tenantry.users import invitations as acts
+from tenantry.users.acceptance_forms import (
+    ConsentForm,
+    NewAccountForm,
+    PasswordForm,
+)
 from tenantry.users.addresses import is_same
 from tenantry.users.base import email_of
-from tenantry.users.forms import AccountForm, ConsentForm, PasswordForm
-from tenantry.users.views.access import for_managers, text_of, to_login
+from tenantry.users.views.access import entrance, for_managers, text_of, to_login
 from tenantry.users.views.members import PAGE, WRONG, RolesForm
 
 if TYPE_CHECKING:
@@ -110,6 +115,7 @@ def _open(people: People, pk: int) -> Invitation:
 
 
 @require_safe
+@login_not_required
 @never_cache
 def follow(request: HttpRequest, token: str) -> HttpResponse:
     """Note the token of the mail's link, and lead on to a page without it."""
@@ -125,6 +131,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 
 @sensitive_post_parameters()
 @PAGE
+@login_not_required
 @never_cache
 @csrf_protect
 def accept(request: HttpRequest) -> HttpResponse:
@@ -138,8 +145,9 @@ def accept(request: HttpRequest) -> HttpResponse:
         return _gone(request)
     except PeopleError as error:
         form.add_error(None, text_of(error))
-    except ValidationError as error:
-        form.add_error(None, error.messages)
+    except (ValidationError, IntegrityError) as error:
+        taken = "That cannot be: some of it may be somebody else's."
+        form.add_error(None, getattr(error, "messages", taken))
     context = {"form": form, "invitation": invitation}
     return render(request, "tenantry/accept.html", context)
 
@@ -149,9 +157,9 @@ def _form(request: HttpRequest, invitation: Invitation) -> Any:
     given = request.POST if request.method == "POST" else None
     if _is_invited(request, invitation):
         return ConsentForm(given)
-    if acceptance.has_account(invitation):
+    if acceptance.accounts_of(invitation):
         return PasswordForm(given, request=request, invitation=invitation)
-    return AccountForm(given, email=invitation.email)
+    return NewAccountForm(given, email=invitation.email)
 
 
 def _let_in(request: HttpRequest, invitation: Invitation, form: Any) -> HttpResponse:
@@ -159,7 +167,7 @@ def _let_in(request: HttpRequest, invitation: Invitation, form: Any) -> HttpResp
     if isinstance(form, ConsentForm):
         acceptance.accept(invitation, user=request.user)
     else:
-        is_new = isinstance(form, AccountForm)
+        is_new = isinstance(form, NewAccountForm)
         user = None if is_new else form.signed_in
         fields = form.account_fields() if is_new else {}
         person = acceptance.accept(invitation, user=user, **fields)
@@ -197,6 +205,7 @@ def _gone(request: HttpRequest) -> HttpResponse:
 
 
 @PAGE
+@login_not_required
 @never_cache
 @csrf_protect
 def accept_signed_in(request: HttpRequest) -> HttpResponse:
@@ -213,7 +222,7 @@ def accept_signed_in(request: HttpRequest) -> HttpResponse:
         if request.method == "POST" and context["is_invited"]:
             acceptance.accept(invitation, user=request.user)
             del request.session[TOKEN]
-            return HttpResponseRedirect(hand_over(request, invitation.tenant_key))
+            return redirect(entrance(acts.ref_of(invitation.tenant_key)))
     except NotInvited:
         return _gone(request)
     return render(request, "tenantry/accept_signed_in.html", context)
