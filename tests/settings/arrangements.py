@@ -16,12 +16,14 @@ def arranged(found, arrangement):
     shared, own = LISTS[arrangement]
     settings = {name: value for name, value in found.items() if name.isupper()}
     users = [] if arrangement == "confined" else ["tenantry.users"]
+    # The shared site's admin has a log where there is anybody to be named in it.
+    log = ["admin"] if shared else []
     settings["ARRANGEMENT"] = arrangement
     settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], *users]
     settings["ROOT_URLCONF"] = "tests.users.urls"
     settings["TENANTRY"] = {
         **settings["TENANTRY"],
-        "SHARED_APPS": ["customers", "geo", *shared],
+        "SHARED_APPS": ["customers", "geo", *shared, *log],
         "TENANT_APPS": [*own, "admin", "shop"],
         "SHARED_URLCONF": "tests.users.urls_shared",
     }

@@ -25,7 +25,11 @@ VERBS = (
     "adopt",
     "suspend",
     "resume",
+    "members",
     "invite",
+    "grant",
+    "revoke",
+    "transfer",
     "drop",
 )
 
