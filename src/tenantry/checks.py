@@ -32,6 +32,7 @@ from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
+from tenantry.signup_checks import of_signup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,6 +63,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_declared()
     found += of_services()
     found += of_files()
+    found += of_signup()
     return _messages(found)
 
 

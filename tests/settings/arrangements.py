@@ -27,6 +27,11 @@ def arranged(found, arrangement):
         "TENANT_APPS": [*own, "admin", "shop"],
         "SHARED_URLCONF": "tests.users.urls_shared",
     }
+    if arrangement == "both":
+        settings["AUTHENTICATION_BACKENDS"] = [
+            "tenantry.users.shared_backend.SharedUserBackend",
+            "django.contrib.auth.backends.ModelBackend",
+        ]
     if django.VERSION >= (6, 1):  # without it, sending a mail is deprecated there
         backend = "django.core.mail.backends.locmem.EmailBackend"
         settings["MAILERS"] = {"default": {"BACKEND": backend}}

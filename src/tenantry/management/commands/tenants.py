@@ -21,6 +21,7 @@ VERBS = (
     "migrate",
     "run",
     "status",
+    "audit",
     "doctor",
     "adopt",
     "suspend",
@@ -31,6 +32,7 @@ VERBS = (
     "revoke",
     "transfer",
     "drop",
+    "purge",
 )
 
 

@@ -29,13 +29,13 @@ from tenantry.context import get_tenant
 from tenantry.exceptions import NotInvited, PeopleError
 from tenantry.users import acceptance
 from tenantry.users import invitations as acts
-from tenantry.users.acceptance_forms import (
+from tenantry.users.addresses import is_same
+from tenantry.users.base import email_of
+from tenantry.users.invitation_forms import (
     ConsentForm,
     NewAccountForm,
     PasswordForm,
 )
-from tenantry.users.addresses import is_same
-from tenantry.users.base import email_of
 from tenantry.users.views.access import entrance, for_managers, text_of, to_login
 from tenantry.users.views.members import PAGE, WRONG, RolesForm
 
