@@ -569,6 +569,12 @@ MISTAKES = [
         {"TENANTRY": ours(RESOLVERS=["tenantry.routing.DomainResolver", BY_PATH])},
     ),
     (
+        "W093",
+        {"TENANTRY": ours(INVITATION_DAYS=0)},
+        "too old when it is sent",
+        {"TENANTRY": ours(INVITATION_DAYS=0.5)},
+    ),
+    (
         "E026",
         {"TENANTRY": ours(KINDS={"odd": {"TENANT_APPS": ["sessions"]}})},
         "of kind 'odd'",

@@ -27,7 +27,7 @@ from django.utils.html import format_html
 
 from tenantry.audit_admin import AuditEntryAdmin
 from tenantry.catalog.models import PERMANENT, TenantRow
-from tenantry.catalog.people import AuditEntry
+from tenantry.catalog.people import AuditEntry, Invitation
 from tenantry.catalog.registry import Entry, registry
 from tenantry.conf import conf
 from tenantry.context import override_tenant
@@ -35,6 +35,7 @@ from tenantry.exceptions import LifecycleError, NotSupported
 from tenantry.fleet.migrate import migrate_fleet
 from tenantry.fleet.plan import plan_fleet
 from tenantry.fleet.runner import Step, run
+from tenantry.invitation_admin import InvitationAdmin
 from tenantry.isolation import isolations
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.lifecycle import state as service
@@ -46,7 +47,13 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
-__all__ = ["AuditEntryAdmin", "DomainAdmin", "DomainInline", "TenantAdmin"]
+__all__ = [
+    "AuditEntryAdmin",
+    "DomainAdmin",
+    "DomainInline",
+    "InvitationAdmin",
+    "TenantAdmin",
+]
 
 GIVEN = ("key", "name", "slug", "kind", "placement")
 MADE = "_tenantry_recorded"
@@ -353,3 +360,4 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 admin.site.register(AuditEntry, AuditEntryAdmin)
+admin.site.register(Invitation, InvitationAdmin)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import login
+from django.contrib.auth import authenticate, login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
@@ -24,7 +24,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tenantry.catalog.models import State
 from tenantry.catalog.registry import registry
-from tenantry.conf import conf
 from tenantry.context import get_tenant
 from tenantry.exceptions import NotInvited, PeopleError
 from tenantry.users import acceptance
@@ -166,13 +165,16 @@ def _let_in(request: HttpRequest, invitation: Invitation, form: Any) -> HttpResp
     """Accept, sign in and lead to the tenant's first page."""
     if isinstance(form, ConsentForm):
         acceptance.accept(invitation, user=request.user)
+    elif isinstance(form, PasswordForm):
+        person = acceptance.accept(invitation, user=form.signed_in)
+        login(request, person.user, backend=form.signed_in.backend)
     else:
-        is_new = isinstance(form, NewAccountForm)
-        user = None if is_new else form.signed_in
-        fields = form.account_fields() if is_new else {}
-        person = acceptance.accept(invitation, user=user, **fields)
-        backend = getattr(user, "backend", conf.authentication_backends[0])
-        login(request, person.user, backend=backend)
+        fields = form.account_fields()
+        person = acceptance.accept(invitation, **fields)
+        name = person.user.get_username()
+        user = authenticate(request, username=name, password=fields["password"])
+        if user is not None:  # else it takes more than a password to sign in here
+            login(request, user)
     request.session.pop(TOKEN, None)
     return HttpResponseRedirect(get_script_prefix())
 
