@@ -646,6 +646,12 @@ MISTAKES = [
         {"TENANTRY": lists(" ".join(ONE_APP), "contenttypes auth sessions admin shop")},
     ),
     (
+        "W093",
+        {"TENANTRY": ours(INVITATION_DAYS=0)},
+        "too old when it is sent",
+        {"TENANTRY": ours(INVITATION_DAYS=0.5)},
+    ),
+    (
         "E026",
         {"TENANTRY": ours(KINDS={"odd": {"TENANT_APPS": ["sessions"]}})},
         "of kind 'odd'",

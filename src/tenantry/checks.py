@@ -27,6 +27,7 @@ from tenantry.conf import (
 )
 from tenantry.exceptions import InvalidIdentifier
 from tenantry.file_checks import of_files
+from tenantry.invitation_checks import of_invitations
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
@@ -72,6 +73,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_signup()
     found += of_staff()
     found += of_sign_in()
+    found += of_invitations()
     return _messages(found)
 
 
