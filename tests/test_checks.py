@@ -115,6 +115,7 @@ TWO_ROLES = {
     "TENANTRY": ours(PLACEMENTS={"default": IN_ROWS}),
     "DATABASES": {"default": CARRYING, "owner": {**CARRYING, "USER": "owner"}},
 }
+SHARED_PEOPLE = lists("customers geo contenttypes auth sessions", "admin shop")
 # Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
 IN_DATABASE = {"E044", "W045", "W053", "E054"}
 # id, wrong settings, what is said, right settings
@@ -567,6 +568,19 @@ MISTAKES = [
         {"TENANTRY": ours(RESOLVERS=[BY_PATH, "tenantry.routing.DomainResolver"])},
         "PathResolver is before DomainResolver",
         {"TENANTRY": ours(RESOLVERS=["tenantry.routing.DomainResolver", BY_PATH])},
+    ),
+    ("E095", {"TENANTRY": ours(SIGNUP="both")}, "'both'", {"TENANTRY": ours()}),
+    (
+        "E095",
+        {"TENANTRY": {**SHARED_PEOPLE, "SIGNUP": "tenant"}},
+        "can own none",
+        {"TENANTRY": {**SHARED_PEOPLE, "SIGNUP": "account"}},
+    ),
+    (
+        "W096",
+        {"TENANTRY": ours(SIGNUP="tenant")},
+        "a tenant without an address",
+        {"TENANTRY": ours(SIGNUP="tenant", RESOLVERS=[BY_PATH])},
     ),
     (
         "E026",

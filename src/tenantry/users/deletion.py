@@ -90,7 +90,8 @@ def keep(user: Any) -> bool:
             )
         for row in rows:
             tenant = _tenant(row.tenant_key)
-            if tenant is not None and row.was_in_service:
+            is_there = tenant is not None and tenant.state == State.SUSPENDED
+            if is_there and row.was_in_service:
                 service.resume(tenant)
             row.delete()
         audit.record("account.deletion_cancelled", tenant="", actor=user, target=user)
