@@ -23,7 +23,7 @@ class TenantryConfig(AppConfig):
         from tenantry.context import Hooks  # noqa: PLC0415
         from tenantry.scopes.cache import forget_dropped  # noqa: PLC0415
         from tenantry.signals import tenant_dropped  # noqa: PLC0415
-        from tenantry.users import pending  # noqa: PLC0415  (has models)
+        from tenantry.users import pending, sign_ins  # noqa: PLC0415  (has models)
 
         conf.connect()
         seams.install()
@@ -33,6 +33,7 @@ class TenantryConfig(AppConfig):
         _keep_owners(conf.conf)
         pending.connect()
         tenant_dropped.connect(forget_dropped, dispatch_uid="tenantry.cache")
+        sign_ins.connect()
         django_checks.register(checks.check_settings)
         django_checks.register(checks.check_models, django_checks.Tags.models)
         django_checks.register(checks.check_databases, django_checks.Tags.database)

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ("facts", models.JSONField(default=dict)),
             ],
             options={
+                "base_manager_name": "objects",
                 "verbose_name_plural": "audit entries",
                 "ordering": ("-at", "-pk"),
             },
@@ -91,6 +92,10 @@ class Migration(migrations.Migration):
                 ),
                 ("tenant_key", models.CharField(db_index=True, max_length=40)),
                 ("email", models.EmailField(max_length=254)),
+                (
+                    "domain",
+                    models.CharField(blank=True, max_length=253),
+                ),
                 ("roles", models.JSONField(default=list)),
                 ("digest", models.CharField(max_length=64, unique=True)),
                 ("invited_by", models.CharField(blank=True, max_length=254)),

@@ -1,81 +1,83 @@
-"""The address first: whoever signs up shows by a mail that it is theirs.
+"""E-mail addresses, brought to the one form in which they are compared and written to.
 
-Where an address names an account, a form that says "taken" would tell anybody who has
-one. So everybody is answered alike, and what is so is in the mail.
+What two addresses are compared by is what mail is sent to: of an address that reads one
+way here and another way on a mail server, somebody else would get the mail.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+import re
+from typing import Any
 
-from django.core import signing
-from django.core.mail import send_mail
-from django.db.models import EmailField, F, UniqueConstraint
-from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
+from tenantry.catalog.people import NAME_LENGTH
+from tenantry.catalog.validators import normalize_host
 from tenantry.users.accounts import of_email
+from tenantry.users.base import email_of
 
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-SALT = "tenantry.signup"
-MAX_AGE = 24 * 3600
-NAME = "address"
+# No quotes, no `%` or `!` (routes of old), no `=?` (encoded words): mail servers read
+# such as an address at another domain.
+PLAIN_LOCAL_PART = re.compile(r"[a-z0-9_+'-]+(\.[a-z0-9_+'-]+)*\Z", re.IGNORECASE)
 
 
-def name_accounts(model: Any) -> bool:
-    """Whether an e-mail address is what accounts of the model are known by."""
-    fields = {field.name: field for field in model._meta.concrete_fields}
-    if isinstance(fields[model.USERNAME_FIELD], EmailField):
-        return True
-    name = model.get_email_field_name()
-    if name in fields and getattr(fields[name], "unique", False):
-        return True
-    found = [each for each in model._meta.constraints if _is_unique(each)]
-    return any(_names_of(each) == {name} for each in found)
+def normalized(email: str) -> str:
+    """Return the address with its domain in one form: lower case, in ASCII.
+
+    The local part stays as it is. Raises `ValidationError` for what is no address, and
+    for one at an IP address.
+    """
+    email = email.strip()
+    validate_email(email)
+    local, _, domain = email.rpartition("@")
+    if domain.startswith("[") or ":" in domain:
+        msg = f"{email!r} is at an IP address, not at a domain."
+        raise ValidationError(msg, code="invalid")
+    found = f"{local}@{normalize_host(domain)}"
+    if len(found) > NAME_LENGTH:
+        msg = f"{email!r} is longer than {NAME_LENGTH} characters."
+        raise ValidationError(msg, code="invalid")
+    return found
 
 
-def _is_unique(constraint: Any) -> bool:
-    return isinstance(constraint, UniqueConstraint)
+def comparable(email: str) -> str | None:
+    """Return what is equal for two writings of one address; None for no address.
 
-
-def _names_of(constraint: Any) -> set[str]:
-    """Return the fields that are unique together, also those within functions."""
-    parts: list[Any] = [
-        part
-        for each in constraint.expressions
-        for part in each.flatten()
-        if isinstance(part, F)
-    ]
-    return {*constraint.fields, *(part.name for part in parts)}
-
-
-def confirmed(request: HttpRequest) -> str:
-    """Return the address that the link in our mail confirms; "" where none does."""
+    Letters a-z are compared without case, all others as they are: folding those
+    makes one person's address of another's.
+    """
     try:
-        found = signing.loads(request.GET.get(NAME, ""), salt=SALT, max_age=MAX_AGE)
-    except signing.BadSignature:
-        return ""
-    return str(found)
+        local, _, domain = normalized(email).rpartition("@")
+    except ValidationError:
+        return None
+    folded = "".join(each.lower() if each.isascii() else each for each in local)
+    return f"{folded}@{domain}"
 
 
-def write(request: HttpRequest, model: Any, address: str, *, is_first: bool) -> None:
-    """Send a mail to the address: how to go on, or that there is an account already."""
-    known = not is_first and bool(of_email(model, address))
-    query = urlencode({NAME: signing.dumps(address, salt=SALT)})
-    link = request.build_absolute_uri(f"{reverse('tenantry_signup')}?{query}")
-    if known:
-        link = request.build_absolute_uri(_login())
-    context = {"known": known, "link": link, "host": request.get_host()}
-    subject = render_to_string("tenantry/signup_subject.txt", context).strip()
-    text = render_to_string("tenantry/signup_mail.txt", context)
-    send_mail(subject, text, None, [address])
+def is_same(one: str, other: str) -> bool:
+    """Whether both are the same address."""
+    found = comparable(one)
+    return found is not None and found == comparable(other)
 
 
-def _login() -> str:
-    try:
-        return reverse("tenantry_login")
-    except NoReverseMatch:
-        return "/"
+def domain_of(email: str) -> str | None:
+    """Return the domain at which the address surely is; None where that is open.
+
+    By it strangers are let in, so what is unusual in front of the `@` counts as nobody.
+    """
+    found = comparable(email)
+    if found is None:
+        return None
+    local, _, domain = found.rpartition("@")
+    return domain if PLAIN_LOCAL_PART.match(local) else None
+
+
+def accounts_of(email: str) -> list[Any]:
+    """Return the users who have the address, where users now are: may be several.
+
+    A database compares more loosely than we do: accents, or the dotless i.
+    """
+    found = of_email(get_user_model(), email)
+    return [user for user in found if is_same(email_of(user), email)]

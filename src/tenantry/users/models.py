@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from tenantry.catalog.models import State
-from tenantry.catalog.people import PK_LENGTH
+from tenantry.catalog.people import NAME_LENGTH, PK_LENGTH
 from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import OwnsTenants
@@ -83,7 +83,8 @@ class Membership(models.Model):
 class Counterpart(models.Model):
     """The user of a tenant as whom a shared one works there.
 
-    Where tenants have users of their own, rows of theirs can refer to no other.
+    Where tenants have users of their own, rows of theirs can refer to no other. That
+    user is the one of this primary key and name; `granted` is what roles gave it last.
     """
 
     tenant = models.ForeignKey(
@@ -94,7 +95,9 @@ class Counterpart(models.Model):
     user = models.ForeignKey(
         conf.shared_user_model, on_delete=models.CASCADE, related_name="+"
     )
-    local_pk = models.CharField(max_length=PK_LENGTH)
+    local_pk = models.CharField(max_length=PK_LENGTH, null=True)  # noqa: DJ001  (not yet)
+    local_name = models.CharField(max_length=NAME_LENGTH, blank=True)
+    granted = models.JSONField(default=list)
 
     class Meta:
         constraints = (

@@ -17,6 +17,7 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import (
     AlreadyAMember,
     NotAMember,
+    NotSupported,
     NotTheirUser,
 )
 from tenantry.types import LABEL_PREFIX
@@ -262,7 +263,13 @@ class SharedPeople(People):
 
 
 def membership_model() -> Any:
-    """Return the model of memberships; it needs "tenantry.users" in INSTALLED_APPS."""
+    """Return the model of memberships; raise `NotSupported` where there are none."""
+    if not apps.is_installed("tenantry.users"):
+        msg = (
+            "Without 'tenantry.users' in INSTALLED_APPS shared users are members of no "
+            "tenant. Add it, and run `manage.py migrate`."
+        )
+        raise NotSupported(msg)
     return apps.get_model(MEMBERSHIP)
 
 

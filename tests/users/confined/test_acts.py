@@ -318,3 +318,29 @@ def test_the_owner_of_a_tenant_that_was_never_finished_owns_no_other(pair):
         assert people_of(tenant).get(SAME).is_owner is False
     finally:
         drop(tenant)
+
+
+def test_of_many_who_would_be_the_first_owner_one_is(pair, twins):
+    import threading
+
+    from django.db import connection
+
+    from tests.world import in_threads
+
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer: PostgreSQL shows what locks are for")
+    users = [twins()[0] for _ in range(4)]
+    people, barrier = people_of(pair[0]), threading.Barrier(4)
+
+    def attempt(user):
+        barrier.wait()
+        try:
+            people.add(user, "owner")
+        except exceptions.OwnerRequired:
+            return False
+        return True
+
+    won = in_threads(*[lambda user=user: attempt(user) for user in users])
+    assert sorted(won) == [False, False, False, True]
+    with override_tenant(pair[0]):
+        assert User.objects.filter(is_superuser=True, pk__gte=SAME).count() == 1

@@ -14,7 +14,7 @@ from tenantry import override_tenant
 from tenantry.exceptions import KeyTaken
 from tenantry.models import AuditEntry, LifecycleRecord, UsedKey
 from tenantry.signals import lifecycle_step, tenant_provisioned
-from tenantry.users import addresses, signup, waiting
+from tenantry.users import confirming, signup, waiting
 from tenantry.users.members import memberships_of
 from tenantry.users.models import Membership
 from tenantry.users.views.signup import SignupView
@@ -344,25 +344,25 @@ def test_without_the_link_nobody_signs_up(address_first, forged):
 
 def test_the_address_comes_first_where_it_names_accounts(monkeypatch):
     model = get_user_model()
-    assert not addresses.name_accounts(model)
+    assert not confirming.name_accounts(model)
     with monkeypatch.context() as patch:
         patch.setitem(vars(model._meta.get_field("email")), "unique", True)
-        assert addresses.name_accounts(model)
+        assert confirming.name_accounts(model)
         page = visitor().get("/people/signup/").content.decode()
         assert "password1" not in page
     with monkeypatch.context() as patch:
         patch.setattr(model, "USERNAME_FIELD", "email")
-        assert addresses.name_accounts(model)
+        assert confirming.name_accounts(model)
     for unique in (
         UniqueConstraint(Lower("email"), name="one"),
         UniqueConstraint(fields=["email"], name="one"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(model._meta, "constraints", [unique])
-            assert addresses.name_accounts(model)
+            assert confirming.name_accounts(model)
     monkeypatch.setattr(
         model._meta,
         "constraints",
         [UniqueConstraint(fields=["email", "last_name"], name="one")],
     )
-    assert not addresses.name_accounts(model)
+    assert not confirming.name_accounts(model)

@@ -32,7 +32,9 @@ class Migration(migrations.Migration):
                         verbose_name="ID",
                     ),
                 ),
-                ("local_pk", models.CharField(max_length=255)),
+                ("local_pk", models.CharField(max_length=255, null=True)),
+                ("local_name", models.CharField(blank=True, max_length=254)),
+                ("granted", models.JSONField(default=list)),
                 (
                     "tenant",
                     models.ForeignKey(

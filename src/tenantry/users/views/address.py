@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.template.response import TemplateResponse
 
-from tenantry.users import addresses
+from tenantry.users import confirming
 from tenantry.users.views.page import Page
 
 if TYPE_CHECKING:
@@ -39,16 +39,16 @@ class AddressFirst(Page):
         """
         wanted = self.confirms_address
         if wanted is None:
-            wanted = not is_first and addresses.name_accounts(model)
+            wanted = not is_first and confirming.name_accounts(model)
         if not wanted:
             return None
-        self.address = addresses.confirmed(request)
+        self.address = confirming.confirmed(request)
         if self.address:
             return None
         form = AddressForm(request.POST if request.method == "POST" else None)
         context: dict[str, Any] = {"form": form}
         if form.is_valid():
             to = form.cleaned_data["email"]
-            addresses.write(request, model, to, is_first=is_first)
+            confirming.write(request, model, to, is_first=is_first)
             context["sent_to"] = to
         return TemplateResponse(request, self.address_template_name, context)

@@ -10,7 +10,7 @@ from django.urls import path, reverse
 from tenantry.conf import conf
 from tenantry.exceptions import DeletionRefused, LifecycleError
 from tenantry.users import deletion
-from tenantry.users.forms import ConfirmForm
+from tenantry.users.signup_forms import ConfirmForm
 from tenantry.users.signup import own_tenants
 from tenantry.users.views.page import MembersPage
 
