@@ -19,6 +19,7 @@ from tenantry.users.members import memberships_of
 from tenantry.users.models import Membership
 from tenantry.users.views.signup import SignupView
 from tests.customers.models import Tenant
+from tests.users.browser import Browser
 from tests.users.signing_up import (
     PASSWORD,
     SHARED,
@@ -66,6 +67,15 @@ def test_signing_up_makes_an_account_and_a_live_tenant_that_it_owns():
     assert AuditEntry.objects.filter(
         action="account.created", target="ann", tenant_key=""
     ).exists()
+
+
+def test_the_visitor_ends_in_the_tenant_signed_in():
+    key, browser = new_key(), Browser()
+    given = form("ann", key=key)
+    page = browser.post(f"https://{SHARED}/people/signup/", **given)
+    assert browser.visited[-1] == f"https://{key}.{SHARED}/"
+    assert page.status_code == 200
+    assert browser.name(Tenant.objects.get(key=key)) == "ann"
 
 
 def test_the_key_is_proposed_by_the_name():

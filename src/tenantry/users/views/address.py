@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.template.response import TemplateResponse
 
-from tenantry.users import confirming
+from tenantry.users import addresses, confirming
 from tenantry.users.views.page import Page
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ class AddressForm(forms.Form):
     """An e-mail address."""
 
     email = forms.EmailField(label="Your e-mail address")
+
+    def clean_email(self) -> str:
+        """Bring it to the form in which addresses are compared."""
+        return addresses.normalized(self.cleaned_data["email"])
 
 
 class AddressFirst(Page):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature
 from django.db import IntegrityError, transaction
@@ -21,10 +20,11 @@ from tenantry.context import get_tenant
 from tenantry.exceptions import KeyTaken, LocationTaken, NotSupported
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.users import signup, waiting
-from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
 from tenantry.users.pending import have_own_users
+from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
 from tenantry.users.views import deletion
 from tenantry.users.views.address import AddressFirst
+from tenantry.users.views.entry import Login
 from tenantry.users.views.page import Page
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class AccountView(AddressFirst):
             form.tell_taken()
             return self.show(forms=[form])
         sign_in(request, user)
-        return HttpResponseRedirect(LoginView().get_default_redirect_url())
+        return HttpResponseRedirect(Login().get_default_redirect_url())
 
     def ask(self, request: HttpRequest) -> HttpResponse | None:
         """Return the page that asks for the address, where it is to be confirmed."""
