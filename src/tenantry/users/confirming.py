@@ -69,7 +69,7 @@ def write(request: HttpRequest, model: Any, address: str, *, is_first: bool) -> 
     if known:
         link = request.build_absolute_uri(_login())
     context = {"known": known, "link": link, "host": request.get_host()}
-    subject = render_to_string("tenantry/signup_subject.txt", context).strip()
+    subject = render_to_string("tenantry/signup_mail_subject.txt", context).strip()
     text = render_to_string("tenantry/signup_mail.txt", context)
     send_mail(subject, text, None, [address])
 

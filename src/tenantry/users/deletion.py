@@ -105,12 +105,17 @@ def scheduled(user: Any) -> ScheduledDeletion | None:
         return rows.first()
 
 
+def ready() -> Q:
+    """Return the condition for what is to be deleted now, or was begun."""
+    return Q(due_at__lte=timezone.now()) | Q(begun_at__isnull=False)
+
+
 def due() -> list[Due]:
-    """Return what is to be deleted now, or was begun and not finished."""
+    """Return shared users' accounts that are due, or were begun and not finished."""
     with override_tenant(None):
-        ready = Q(due_at__lte=timezone.now()) | Q(begun_at__isnull=False)
         found: dict[str, list[ScheduledDeletion]] = {}
-        for row in ScheduledDeletion.objects.filter(ready).order_by("due_at", "pk"):
+        rows = ScheduledDeletion.objects.filter(ready()).exclude(user_pk="")
+        for row in rows.order_by("due_at", "pk"):
             found.setdefault(row.user_pk, []).append(row)
     return [
         Due(

@@ -22,7 +22,7 @@ from tenantry.kinds import DEFAULT_KIND
 from tenantry.users import signup, waiting
 from tenantry.users.pending import have_own_users
 from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
-from tenantry.users.views import deletion
+from tenantry.users.views import closing, deletion
 from tenantry.users.views.address import AddressFirst
 from tenantry.users.views.entry import Login
 from tenantry.users.views.page import Page
@@ -253,9 +253,11 @@ def sign_in(request: HttpRequest, user: Any) -> None:
 
 of_tenants: list[URLPattern] = [
     path("signup/", SignupView.as_view(), name="tenantry_signup"),
+    *closing.of_tenants,
 ]
 of_shared_site: list[URLPattern] = [
     path("signup/", SignupView.as_view(), name="tenantry_signup"),
     path("signup/<str:ticket>/", WaitingView.as_view(), name="tenantry_waiting"),
     *deletion.of_shared_site,
+    *closing.of_shared_site,
 ]
