@@ -326,18 +326,6 @@ MISTAKES = [
         {"TENANTRY": ours(SHARED_URLCONF="tests.urls_shared")},
     ),
     (
-        "E030",
-        {"TENANTRY": lists("customers geo contenttypes auth sessions", "admin shop")},
-        "admin.LogEntry.user",
-        {
-            "TENANTRY": {
-                **lists("customers geo contenttypes auth sessions", "admin shop"),
-                "PLACEMENTS": placed(SCHEMA)["PLACEMENTS"],
-            },
-            "DATABASES": {"default": CARRYING},
-        },
-    ),
-    (
         "E031",
         {"TENANTRY": lists("customers geo admin", "contenttypes auth sessions shop")},
         "admin.LogEntry.user",
@@ -594,21 +582,6 @@ MISTAKES = [
             "TENANTRY": ours(
                 KINDS={"blog": {"TENANT_APPS": [], "URLCONF": "tests.urls"}}
             )
-        },
-    ),
-    (
-        "E030",
-        {
-            "TENANTRY": {
-                **placed(SCHEMA),
-                "KINDS": {"log": {"TENANT_APPS": LOG}},
-            },
-            "DATABASES": {"default": CARRYING},
-        },
-        "tenants of another kind have their own",
-        {
-            "TENANTRY": {**placed(SCHEMA), "KINDS": BLOG},
-            "DATABASES": {"default": CARRYING},
         },
     ),
     (

@@ -22,19 +22,24 @@ def project(request, tmp_path_factory):
         made.close()
 
 
-def first_then_second(kind, path, *, imports=True):
+def first_then_second(kind, path, *, imports=True, seam=True):
     """Answer two requests, of two tenants, as the first of this process.
 
-    Without *imports*, the negative control, the middleware leaves the URLconf to be
-    imported by the first request.
+    Without *imports* the middleware leaves the URLconf to be imported by the first
+    request; without the *seam* as well, the negative control, in its tenant.
     """
     import sys
+
+    from django.urls import URLResolver
 
     from tenantry import middleware
 
     assert "tests.views" not in sys.modules
     if not imports:
         middleware.import_whole = lambda _: None
+    if not seam:
+        ours = vars(URLResolver)["urlconf_module"]
+        ours.func = ours.func._tenantry_original
     fetch = by_asgi if kind == "asgi" else by_wsgi
     return [fetch(f"{key}.example.com", path) for key in ("acme", "globex")]
 
@@ -110,9 +115,21 @@ def test_so_are_the_rows_of_a_queryset_of_the_module(project, kind):
 
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
-def test_without_the_import_they_would_be_the_first_tenants(project, kind):
+def test_also_where_the_first_request_imports_it(project, kind):
+    """A worker that reverses a name has made no middleware."""
+    both = project.call(first_then_second, kind, "/", imports=False)
+    assert both == [
+        ["200", "acme|acme|Ann of acme"],
+        ["200", "globex|globex|Ann of globex"],
+    ]
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_without_the_seam_they_would_be_the_first_tenants(project, kind):
     """The negative control: refused by the guard, as the QuerySet is the other's."""
-    _, second = project.call(first_then_second, kind, "/form/", imports=False)
+    _, second = project.call(
+        first_then_second, kind, "/form/", imports=False, seam=False
+    )
     assert second[0] == "500"
     assert "Ann of acme" not in second[1]
 

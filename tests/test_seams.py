@@ -39,8 +39,10 @@ from django.db.models.sql.query import Query
 from django.db.utils import ConnectionHandler
 from django.http import request as http_request
 from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import URLResolver
 from django.urls import base as urls
 from django.utils import translation
+from django.utils.functional import cached_property
 from django.views.debug import SafeExceptionReporterFilter
 
 from tenantry import guards, seams
@@ -102,6 +104,13 @@ SUBSTITUTED = {
     "joins_stay_with_what_the_kind_has": [
         (compiler.SQLCompiler, "get_from_clause", "self"),
     ],
+    "other_databases_are_not_joined": [
+        (
+            compiler,
+            "select_related_descend",
+            "field, restricted, requested, select_mask",
+        ),
+    ],
     "migrations_are_those_of_the_place": [
         (MigrationRecorder, "applied_migrations", "self"),
         (MigrationRecorder, "record_applied", "self, app, name"),
@@ -115,6 +124,9 @@ SUBSTITUTED = {
     ],
     "urls_are_reversed_by_the_kind": [
         (urls, "get_urlconf", "default"),
+    ],
+    "urlconfs_are_imported_with_no_tenant_active": [
+        (URLResolver, "urlconf_module", "self"),
     ],
     "urls_outside_of_requests_have_the_prefix": [
         (urls, "get_script_prefix", ""),
@@ -284,6 +296,7 @@ OF_THEIR_OWN = {
     "content_types_are_not_kept_for_ever",
     "declared_settings_are_read_from_the_tenant",
     "keys_are_the_tenants",
+    "keys_to_other_databases_are_not_enforced",
     "sitemaps_remember_by_tenant",
     "sites_are_the_tenants",
     "the_record_of_migrations_is_no_app",
@@ -311,6 +324,13 @@ def parameters(function):
     ]
 
 
+def function_of(attribute):
+    """Return the function that a property stands for, or the attribute itself."""
+    if isinstance(attribute, cached_property):
+        return attribute.func
+    return attribute.fget if isinstance(attribute, property) else attribute
+
+
 def test_every_scope_that_seams_are_part_of_can_be_chosen():
     assert set(seams.SCOPE_OF.values()) <= set(SCOPES)
 
@@ -326,8 +346,7 @@ def test_every_seam_says_why_it_is_there(seam):
 
 @pytest.mark.parametrize(("owner", "name", "expected"), EACH)
 def test_the_seam_is_in_place_once_and_djangos_own_is_as_it_was(owner, name, expected):
-    now = vars(owner).get(name)
-    function = now.fget if isinstance(now, property) else now
+    function = function_of(vars(owner).get(name))
     original = getattr(function, seams.INSTALLED, None)
     assert original is not None, f"{name} is Django's own"
     assert not hasattr(original, seams.INSTALLED), f"{name} was wrapped twice"
@@ -345,8 +364,7 @@ def test_nothing_else_of_djangos_is_wrapped():
     found = set()
     for owner in owners:
         for name, value in vars(owner).items():
-            function = value.fget if isinstance(value, property) else value
-            if hasattr(function, seams.INSTALLED):
+            if hasattr(function_of(value), seams.INSTALLED):
                 found.add((owner, name))
     assert found == places
 

@@ -370,14 +370,6 @@ def _sessions() -> Iterator[Problem]:
 
 
 def _relations() -> Iterator[Problem]:
-    try:
-        joins = [
-            isolation.placement.alias
-            for isolation in isolations.all()
-            if not isolation.supports_shared_joins
-        ]
-    except (ImproperlyConfigured, TypeError):
-        return  # E017 says so
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_concrete_fields:
             # A name: of a model that is not installed, which Django's own check tells.
@@ -385,7 +377,7 @@ def _relations() -> Iterator[Problem]:
                 field.related_model, str | type(None)
             ):
                 yield from _of_shared(field)
-                yield from _of_tenants(field, joins)
+                yield from _of_tenants(field)
 
 
 def _of_shared(field: Any) -> Iterator[Problem]:
@@ -414,11 +406,8 @@ def _of_shared(field: Any) -> Iterator[Problem]:
         )
 
 
-def _of_tenants(field: Any, joins: list[str]) -> Iterator[Problem]:
-    """Yield what is wrong with a tenant model's reference to what tenants have not.
-
-    *joins* are the placements that keep shared tables in another database.
-    """
+def _of_tenants(field: Any) -> Iterator[Problem]:
+    """Yield what is wrong with a tenant model's reference to what tenants have not."""
     own, target = (each._meta.app_label for each in (field.model, field.related_model))
     kinds = [kind for kind in conf.kinds if guards.sides[kind][own].tenants]
     if not kinds or not _is_enforced(field):
@@ -432,25 +421,6 @@ def _of_tenants(field: Any, joins: list[str]) -> Iterator[Problem]:
             f"{', '.join(map(repr, lacking))} have the app {own!r} without {target!r}.",
             f"Add {target!r} to the kind's TENANT_APPS, or declare the field with "
             "db_constraint=False.",
-        )
-    shared = [
-        side
-        for kind in kinds
-        if (side := guards.sides[kind][target]).shared and not side.tenants
-    ]
-    why = None
-    if shared and joins:
-        why = f"in placement {', '.join(joins)} the shared tables are in another "
-    elif any(side.apart for side in shared):
-        why = (
-            "as tenants of another kind have their own, the shared ones are in another "
-        )
-    if why is not None:
-        yield Problem(
-            "E030",
-            f"{field} is a tenant's and refers to the shared {name}: {why}"
-            "place, where no foreign key can be enforced.",
-            "Declare it with db_constraint=False, or put both apps in the same list.",
         )
 
 

@@ -13,16 +13,28 @@ TenantryError
 ├── NotSupported             this isolation or engine cannot do that
 ├── InvalidIdentifier        a name that the engine would not take as it is
 ├── UnusableSetting          a tenant's own value of a setting cannot be used
-└── LifecycleError           a step of provisioning, adopting or dropping failed
-    ├── KeyTaken             the key is in use, or was used by a dropped tenant
-    ├── LocationTaken        something else is where the tenant would live
-    └── LifecycleBusy        another process is working on this tenant
+├── LifecycleError           a step of provisioning, adopting or dropping failed
+│   ├── KeyTaken             the key is in use, or was used by a dropped tenant
+│   ├── LocationTaken        something else is where the tenant would live
+│   └── LifecycleBusy        another process is working on this tenant
+└── PeopleError              an act on the people of a tenant is refused
+    ├── NotAMember           the user is nobody in this tenant
+    ├── AlreadyAMember       the user is somebody in this tenant already
+    ├── AccountExists        there is an account of that e-mail address already
+    ├── NoSuchUser           no user, or more than one, is called that
+    ├── NotTheirUser         the user can be nobody in this tenant
+    ├── UnknownRole          the settings have no such role
+    ├── NotPermitted         whoever asks for it may not do it
+    ├── OwnerRequired        a tenant has one owner: no fewer, no more
+    └── OwnsTenants          the user owns tenants, so they cannot be deleted
 """
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import ProtectedError, RestrictedError
 
 if TYPE_CHECKING:
@@ -217,3 +229,108 @@ class LocationTaken(LifecycleError):
 
 class LifecycleBusy(LifecycleError):
     """Another process is at work on this tenant."""
+
+
+class PeopleError(TenantryError):
+    """An act on the people of a tenant is refused; `key` names the tenant."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        self.key = key
+        super().__init__(f"Tenant {key!r}: {reason}")
+
+
+class NotAMember(PeopleError):
+    """The user is nobody in this tenant."""
+
+    def __init__(self, key: str, user: object) -> None:
+        self.user = str(user)
+        super().__init__(
+            key,
+            f"{self.user} is not among its people. `people_of(tenant).add(user)` "
+            f"adds them; `manage.py tenants members {key}` shows who is there.",
+        )
+
+
+class AlreadyAMember(PeopleError):
+    """The user is somebody in this tenant already, perhaps suspended."""
+
+    def __init__(self, key: str, user: object, *, state: str) -> None:
+        self.user = str(user)
+        self.state = state
+        super().__init__(
+            key,
+            f"{self.user} is among its people already ({state}). Change their roles "
+            "by `grant` and `revoke`; end a suspension by `resume`.",
+        )
+
+
+class AccountExists(PeopleError):
+    """There is an account of that e-mail address or user name already."""
+
+    def __init__(self, key: str, name: str) -> None:
+        self.name = name
+        super().__init__(
+            key,
+            f"there is an account {name!r} already, and none was made. "
+            "Let its user in by `people_of(tenant).add(user)`, or invite them.",
+        )
+
+
+class NoSuchUser(PeopleError):
+    """No user, or more than one, is called that."""
+
+    def __init__(self, key: str, name: str, *, found: Iterable[object] = ()) -> None:
+        self.name = name
+        self.found = tuple(str(each) for each in found)
+        reason = (
+            f"{name!r} may be any of {', '.join(self.found)}. Give the primary key"
+            if self.found
+            else f"no user has the name, e-mail address or primary key {name!r}. "
+            "Invite them, or make the account first"
+        )
+        super().__init__(key, f"{reason}.")
+
+
+class NotTheirUser(PeopleError):
+    """The user can be nobody in this tenant: they are of another place."""
+
+
+class UnknownRole(PeopleError):
+    """The settings have no role of that name."""
+
+    def __init__(self, key: str, name: str, *, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        near = difflib.get_close_matches(name, self.known, n=1)
+        hint = (
+            f"Did you mean {near[0]!r}?"
+            if near
+            else f"There are: {', '.join(self.known)}."
+        )
+        super().__init__(key, f"TENANTRY['ROLES'] has no role {name!r}. {hint}")
+
+
+class NotPermitted(PeopleError, PermissionDenied):
+    """Whoever asks for it may not do it; Django answers a request with 403."""
+
+
+class OwnerRequired(PeopleError):
+    """A tenant that has an owner has exactly one: the act would change that."""
+
+
+class OwnsTenants(TenantryError, ProtectedError):
+    """The user owns tenants, so they cannot be deleted.
+
+    `keys` are the tenants; `protected_objects` the memberships.
+    """
+
+    def __init__(self, user: object, owned: Iterable[Any], keys: Iterable[str]) -> None:
+        self.user = str(user)
+        self.keys = tuple(keys)
+        self.protected_objects = set(owned)
+        Exception.__init__(
+            self,
+            f"{self.user} owns {', '.join(self.keys)} and cannot be deleted. "
+            "Transfer each to another member by `people_of(tenant).transfer(user, "
+            "to)`, or drop it.",
+        )

@@ -137,6 +137,26 @@ def shared_alias(tenant: TenantRef, side: Side) -> str:
     return SHARED_ALIAS
 
 
+def leads_elsewhere(field: Any) -> bool:
+    """Whether a relation leads from the active tenant's tables to another place.
+
+    To shared tables that are not in its database, or not in reach of its path.
+    """
+    tenant = ACTIVE.get()
+    remote = getattr(field.remote_field, "model", None)
+    own = field.__dict__.get("model")
+    if tenant is None or own is None or not isinstance(remote, type):
+        return False
+    of_kind = sides[tenant.kind]
+    target = of_kind[remote._meta.app_label]  # type: ignore[attr-defined]
+    return (
+        of_kind[own._meta.app_label].tenants
+        and target.shared
+        and not target.tenants
+        and shared_alias(tenant, target) == SHARED_ALIAS
+    )
+
+
 def resolve_alias(model: type[Model], using: str) -> str:
     """Return what an alias given by hand (`using(...)`) means for the model now.
 
@@ -303,26 +323,29 @@ def require_results(queryset: Any) -> None:
     )
 
 
-class ForeignTables(dict[str, dict[str, type["Model"]]]):
-    """By kind, tables that tenants of it have not, by name; asked at every SELECT.
+class ForeignTables(dict[tuple[str, bool], dict[str, type["Model"]]]):
+    """Tables that tenants of a kind have not, by name; asked at every SELECT.
 
-    Those of apps that the kind lacks, and those that it shares while others have their
-    own. A tenant may have such tables all the same, left from when it had the app.
+    Those of apps that the kind lacks, and shared ones that are in no reach: of an app
+    that other kinds have their own of, and all where the placement joins none. A tenant
+    may have such tables all the same, left from when it had the app.
     """
 
-    def __missing__(self, kind: str) -> dict[str, type[Model]]:
+    def __missing__(self, key: tuple[str, bool]) -> dict[str, type[Model]]:
+        kind, joins_shared = key
         of_kind = sides[kind]
         found: dict[str, type[Model]] = {}
         own = set()
         for model in apps.get_models(include_auto_created=True):
             side = of_kind[model._meta.app_label]
-            if side.elsewhere or (side.apart and not side.tenants):
+            apart = side.apart or (side.shared and not joins_shared)
+            if side.elsewhere or (apart and not side.tenants):
                 found.setdefault(model._meta.db_table, model)
             else:
                 own.add(model._meta.db_table)
         # A proxy, or an unmanaged model, is of a table that is another app's.
-        self[kind] = {name: found[name] for name in found.keys() - own}
-        return self[kind]
+        self[key] = {name: found[name] for name in found.keys() - own}
+        return self[key]
 
 
 foreign_tables = ForeignTables()
@@ -335,8 +358,11 @@ def require_tables(names: Iterable[str], using: str) -> None:
     Raises `NotInKind`, and `NotSupported` for a shared table that is apart.
     """
     tenant = ACTIVE.get()
-    foreign = None if tenant is None else foreign_tables[tenant.kind]
-    if tenant is None or not foreign:
+    if tenant is None:
+        return
+    joins_shared = isolations[tenant.placement].supports_shared_joins
+    foreign = foreign_tables[tenant.kind, joins_shared]
+    if not foreign:
         return
     for name in names:
         model = foreign.get(name)
@@ -347,7 +373,7 @@ def require_tables(names: Iterable[str], using: str) -> None:
         if using == tenant.label:
             msg = (
                 f"{model._meta.label} is shared for tenants of kind {tenant.kind!r} "
-                "and not in their databases, so it cannot be joined with what is. "
-                "Ask for it by a query of its own."
+                f"and not in the database of {tenant.key!r}, so it cannot be joined "
+                "with what is. Ask for it by a query of its own."
             )
             raise NotSupported(msg)

@@ -1,7 +1,7 @@
 """One database per tenant: a SQLite file, a PostgreSQL or a MySQL/MariaDB database.
 
 Each open tenant has a connection of its own. Shared tables are reached through the
-alias `tenantry:shared`; foreign keys to them cannot be enforced (check E030).
+alias `tenantry:shared`; foreign keys to them are stored, not enforced.
 """
 
 from __future__ import annotations

@@ -10,13 +10,15 @@ from django.apps import apps
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import request as http_request
+from django.urls import URLResolver
 from django.urls import base as urls
+from django.utils.functional import cached_property
 
 from tenantry.conf import conf
 from tenantry.connections import TenantConnections
 from tenantry.context import ACTIVE, override_tenant
 from tenantry.routing.chain import leads_to_tenant
-from tenantry.seams.substitution import seam, wrap
+from tenantry.seams.substitution import INSTALLED, seam, wrap
 from tenantry.types import LABEL_PREFIX
 
 if TYPE_CHECKING:
@@ -124,6 +126,26 @@ def urls_are_reversed_by_the_kind() -> None:
         return (tenant and conf.kind(tenant.kind).urlconf) or default
 
     wrap(urls, "get_urlconf", get_urlconf)
+
+
+@seam
+def urlconfs_are_imported_with_no_tenant_active() -> None:
+    """QuerySets at class level of views and forms would else be the first tenant's.
+
+    `TenantMiddleware` imports them when it is made; a worker or a socket that reverses
+    a name may be the first to ask.
+    """
+    original = vars(URLResolver)["urlconf_module"].func
+
+    @functools.wraps(original)
+    def urlconf_module(self: Any) -> Any:
+        with override_tenant(None):
+            return original(self)
+
+    setattr(urlconf_module, INSTALLED, original)
+    kept = cached_property(urlconf_module)
+    kept.__set_name__(URLResolver, "urlconf_module")
+    setattr(URLResolver, "urlconf_module", kept)  # noqa: B010  (mypy: a property)
 
 
 class _RecentLabels(dict[str, Any]):

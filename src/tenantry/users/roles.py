@@ -28,6 +28,24 @@ class Role:
     permissions: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
+    def covers(self, other: Role) -> bool:
+        """Whether it gives all that the other gives; only an owner's covers an owner's.
+
+        Who has the one may give and take the other.
+        """
+        if other.name == OWNER and self.name != OWNER:
+            return False
+        if self.manages < other.manages:
+            return False
+        if self.superuser:
+            return True
+        return (
+            not other.superuser
+            and self.staff >= other.staff
+            and set(self.permissions) >= set(other.permissions)
+            and set(self.groups) >= set(other.groups)
+        )
+
 
 def read(name: str, given: dict[str, Any]) -> Role:
     """Return the role as the settings have it; the owner manages in any case."""
@@ -35,7 +53,7 @@ def read(name: str, given: dict[str, Any]) -> Role:
         name=name,
         staff=bool(given.get("STAFF", False)),
         superuser=bool(given.get("SUPERUSER", False)),
-        manages=bool(given.get("MANAGES", name == OWNER)),
+        manages=bool(given.get("MANAGES", False)) or name == OWNER,
         permissions=tuple(given.get("PERMISSIONS", ())),
         groups=tuple(given.get("GROUPS", ())),
     )
@@ -51,3 +69,16 @@ def of_names(names: Iterable[str]) -> list[Role]:
     """Return the roles of those names that the settings have."""
     roles = known()
     return [roles[name] for name in names if name in roles]
+
+
+def merged(roles: Iterable[Role]) -> Role:
+    """Return one role that gives what all of them give; an owner's where one is."""
+    given = list(roles)
+    return Role(
+        name=OWNER if any(role.name == OWNER for role in given) else "",
+        staff=any(role.staff for role in given),
+        superuser=any(role.superuser for role in given),
+        manages=any(role.manages for role in given),
+        permissions=tuple(name for role in given for name in role.permissions),
+        groups=tuple(name for role in given for name in role.groups),
+    )

@@ -1,0 +1,336 @@
+"""The people of a tenant who are shared users: its members.
+
+Membership and account are both in the shared database, so each act is one transaction
+there, whatever the tenant's isolation. Acts on one tenant's members wait for each
+other: they lock the tenant's row.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import transaction
+from django.db.models import F
+
+from tenantry.catalog.registry import registry
+from tenantry.conf import conf
+from tenantry.context import override_tenant
+from tenantry.exceptions import (
+    AlreadyAMember,
+    NotAMember,
+    NotTheirUser,
+    OwnerRequired,
+    TenantNotFound,
+)
+from tenantry.types import LABEL_PREFIX
+from tenantry.users import accounts
+from tenantry.users.base import (
+    ACTIVE,
+    INACTIVE,
+    SUSPENDED,
+    People,
+    Person,
+    email_of,
+    name_of,
+    owner_named,
+    same_email,
+)
+from tenantry.users.roles import OWNER, Role, merged, of_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenantry.users.models import Membership
+
+MEMBERSHIP: str = "tenantry_users.Membership"
+
+
+class SharedPeople(People):
+    """The members of a tenant."""
+
+    # Who is there.
+
+    def all(self) -> list[Person]:
+        """Return the members, in the order they joined."""
+        with override_tenant(None):
+            return [person_of(row) for row in self._rows()]
+
+    def get(self, user_pk: Any) -> Person:
+        """Return the member whose account has that primary key."""
+        with override_tenant(None):
+            pk = accounts.as_pk(self._users(), user_pk)
+            row = None if pk is None else self._rows().filter(user_id=pk).first()
+            if row is None:
+                raise NotAMember(self.tenant.key, user_pk)
+            return person_of(row)
+
+    def find(self, email: str) -> list[Person]:
+        """Return the members of that e-mail address."""
+        with override_tenant(None):
+            field = self._users().get_email_field_name()
+            rows = self._rows().filter(**{f"user__{field}__iexact": email})
+            people = [person_of(row) for row in rows]
+        return [person for person in people if same_email(person.email, email)]
+
+    def of_user(self, user: Any) -> Person | None:
+        """Return the user's membership as a person; None where there is none."""
+        if user.pk is None or not is_shared(user):
+            return None
+        with override_tenant(None):
+            row = self._rows().filter(user_id=user.pk).first()
+            return None if row is None else person_of(row)
+
+    def account(self, name: str) -> Any:
+        """Return the shared user who is called so."""
+        with override_tenant(None):
+            return self.only(name, accounts.called(self._users(), name))
+
+    # Acts.
+
+    def add(self, user: Any, *roles: str, by: Any = None) -> Person:
+        """Make a shared user a member."""
+        given = self.roles(roles)
+        self._require_shared(user)
+        with self._alone():
+            self.permit(by, *given)
+            return self._join(user, given, by)
+
+    def create(
+        self,
+        email: str,
+        *roles: str,
+        password: str | None = None,
+        by: Any = None,
+        **fields: Any,
+    ) -> Person:
+        """Make a shared account and its membership."""
+        given = self.roles(roles)
+        with self._alone():
+            self.permit(by, *given)
+            user = accounts.make(
+                self._users(), self.tenant.key, email, password=password, **fields
+            )
+            return self._join(user, given, by)
+
+    def grant(self, user: Any, *roles: str, by: Any = None) -> Person:
+        """Give the member roles."""
+        given = self.roles(roles)
+        with self._alone():
+            row = self._row(user)
+            self.permit(by, *given)
+            if owner_named(given) and not row.is_owner:
+                self._require_no_owner()
+                row.is_owner = True
+            return self._changed(row, [*row.roles, *roles], ("member.granted", by))
+
+    def revoke(self, user: Any, *roles: str, by: Any = None) -> Person:
+        """Take roles from the member."""
+        with self._alone():
+            row = self._row(user)
+            taken = self.roles(roles, held=row.roles)
+            self.permit(by, *taken)
+            if owner_named(taken):
+                self._refuse_owner(row)
+            left = [name for name in row.roles if name not in roles]
+            return self._changed(row, left, ("member.revoked", by), taken=roles)
+
+    def suspend(self, user: Any, by: Any = None) -> Person:
+        """Take the member's access away for the time being."""
+        return self._put(user, SUSPENDED, "member.suspended", by=by)
+
+    def resume(self, user: Any, by: Any = None) -> Person:
+        """Give the member access again."""
+        return self._put(user, ACTIVE, "member.resumed", by=by)
+
+    def remove(self, user: Any, by: Any = None) -> None:
+        """Delete the membership; the account stays."""
+        self._end(user, "member.removed", by=by)
+
+    def leave(self, user: Any) -> None:
+        """Delete the user's own membership."""
+        self._end(user, "member.left", by=None, actor=user)
+
+    def transfer(self, user: Any, to: Any, by: Any = None) -> Person:
+        """Hand the ownership to another member."""
+        owner = self.roles([OWNER])
+        with self._alone():
+            old, new = self._row(user), self._row(to)
+            self.permit(by, *owner)
+            if not old.is_owner:
+                raise OwnerRequired(self.tenant.key, f"{user} does not own it.")
+            if person_of(new).state != ACTIVE:
+                raise OwnerRequired(
+                    self.tenant.key,
+                    f"{to} has no access at present, and an owner needs it. Resume "
+                    "them first, or transfer it to somebody else.",
+                )
+            old.is_owner, new.is_owner = False, True
+            if old.pk != new.pk:
+                old.save(update_fields=["is_owner"])
+                new.save(update_fields=["is_owner"])
+            self.wrote("owner.transferred", to, by or user)
+            return person_of(new)
+
+    def powers(self, user: Any) -> Role | None:
+        """Return what the member may do, by roles, groups and permissions."""
+        if user.pk is None or not is_shared(user):
+            return None
+        with override_tenant(None):
+            row = self._rows().filter(user_id=user.pk).first()
+            if row is None or person_of(row).state != ACTIVE:
+                return None
+            return powers_of(row)
+
+    # Rows; all in the shared database.
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Open a transaction in which nobody else changes this tenant's members."""
+        with override_tenant(None), transaction.atomic():
+            tenants = registry.tenant_model._base_manager
+            # Locks the row in every database, SQLite too.
+            if not tenants.filter(key=self.tenant.key).update(name=F("name")):
+                raise TenantNotFound(self.tenant.key)
+            yield
+
+    def _users(self) -> Any:
+        return apps.get_model(conf.shared_user_model)
+
+    def _rows(self) -> Any:
+        rows = membership_model()._base_manager
+        found = rows.filter(tenant__key=self.tenant.key).select_related("user")
+        return found.order_by("joined_at", "pk")
+
+    def _row(self, user: Any) -> Membership:
+        """Return the user's membership; raise `NotAMember`."""
+        self._require_shared(user)
+        row: Membership | None = self._rows().filter(user_id=user.pk).first()
+        if row is None:
+            raise NotAMember(self.tenant.key, user)
+        return row
+
+    def _join(self, user: Any, given: list[Role], by: Any) -> Person:
+        there = self.of_user(user)
+        if there is not None:
+            raise AlreadyAMember(self.tenant.key, user, state=there.state)
+        if owner_named(given):
+            self._require_no_owner()
+        tenant = registry.tenant_model._base_manager.get(key=self.tenant.key)
+        row = membership_model()._base_manager.create(
+            tenant=tenant,
+            user_id=user.pk,
+            roles=[role.name for role in given if role.name != OWNER],
+            is_owner=owner_named(given),
+        )
+        self.wrote("member.added", user, by, *given)
+        return person_of(row)
+
+    def _changed(
+        self,
+        row: Membership,
+        names: list[str],
+        act: tuple[str, Any],
+        *,
+        taken: tuple[str, ...] = (),
+    ) -> Person:
+        """Write the member's roles, and what was done by whom."""
+        before = set(row.roles)
+        row.roles = [name for name in dict.fromkeys(names) if name != OWNER]
+        row.save(update_fields=["roles", "is_owner"])
+        changed = taken or sorted(set(names) - before)
+        self.wrote(act[0], row.user, act[1], *(Role(name=name) for name in changed))
+        return person_of(row)
+
+    def _put(self, user: Any, state: str, action: str, *, by: Any) -> Person:
+        with self._alone():
+            row = self._row(user)
+            self.permit(by, powers_of(row))
+            if state == SUSPENDED:
+                self._refuse_owner(row)
+            if row.state != state:
+                row.state = state
+                row.save(update_fields=["state"])
+                self.wrote(action, user, by)
+            return person_of(row)
+
+    def _end(self, user: Any, action: str, *, by: Any, actor: Any = None) -> None:
+        with self._alone():
+            row = self._row(user)
+            self.permit(by, powers_of(row))
+            self._refuse_owner(row)
+            row.delete()
+            self.wrote(action, user, actor or by)
+
+    # Rules.
+
+    def _require_shared(self, user: Any) -> None:
+        if not is_shared(user):
+            raise NotTheirUser(
+                self.tenant.key,
+                f"{user} is a tenant's own user, and only shared users can be members."
+                " Make a shared account for them, or use `people_of(tenant)`.",
+            )
+        if user.pk is None:
+            raise NotTheirUser(self.tenant.key, f"{user} has no account yet: save it.")
+
+    def _require_no_owner(self) -> None:
+        owner = self._rows().filter(is_owner=True).first()
+        if owner is not None:
+            raise OwnerRequired(
+                self.tenant.key,
+                f"it has an owner, {owner.user}, and can have no second one. Transfer "
+                "it: `people_of(tenant).transfer(owner, to)`.",
+            )
+
+    def _refuse_owner(self, row: Membership) -> None:
+        if row.is_owner:
+            raise OwnerRequired(
+                self.tenant.key,
+                f"{row.user} owns it. Transfer it to another member first: "
+                "`people_of(tenant).transfer(owner, to)`.",
+            )
+
+
+def membership_model() -> Any:
+    """Return the model of memberships; it needs "tenantry.users" in INSTALLED_APPS."""
+    return apps.get_model(MEMBERSHIP)
+
+
+def is_shared(user: Any) -> bool:
+    """Whether it is a shared user, and no tenant's own one or an anonymous one."""
+    model = apps.get_model(conf.shared_user_model)
+    if not isinstance(user, model):
+        return False
+    # A shared model's objects may bear the label of the tenant they were read in.
+    own_too = conf.in_tenants(model._meta.app_label)
+    return not (own_too and str(user._state.db or "").startswith(LABEL_PREFIX))
+
+
+def powers_of(row: Membership) -> Role:
+    """Return all that the membership gives, as one role."""
+    names = [*row.roles, *([OWNER] if row.is_owner else [])]
+    labels = row.permissions.values_list("content_type__app_label", "codename")
+    more = Role(
+        name="",
+        permissions=tuple(f"{app}.{codename}" for app, codename in labels),
+        groups=tuple(row.groups.values_list("name", flat=True)),
+    )
+    return merged([*of_names(names), more])
+
+
+def person_of(row: Membership) -> Person:
+    """Return the member; call it with no tenant active."""
+    names = [*row.roles, *([OWNER] if row.is_owner else [])]
+    return Person(
+        user_pk=str(row.user.pk),
+        user=row.user,
+        name=name_of(row.user),
+        email=email_of(row.user),
+        roles=tuple(row.roles),
+        is_owner=row.is_owner,
+        manages=merged(of_names(names)).manages,
+        state=row.state if row.user.is_active else INACTIVE,
+        joined_at=row.joined_at,
+    )
