@@ -12,6 +12,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 
 # The app by which each is told to be in use, and its module.
 NEIGHBOURS = {
+    "allauth": ("allauth.headless", "allauth"),
     "guardian": ("guardian", "guardian"),
     "oauth2_provider": ("oauth2_provider", "oauth2_provider"),
     "simplejwt": ("rest_framework", "rest_framework_simplejwt"),

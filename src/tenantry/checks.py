@@ -30,6 +30,7 @@ from tenantry.file_checks import of_files
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
+from tenantry.pointer_checks import of_pointers
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
 
@@ -81,7 +82,7 @@ def check_catalog(
         [*_of_conf(), *_tenant_model(), *of_declared()]
     ):
         return []
-    return _messages(list(of_catalog()))
+    return _messages([*of_catalog(), *of_pointers()])
 
 
 def check_databases(

@@ -33,7 +33,7 @@ def pointer_of(model: type[Model]) -> str | None:
 
     Asked at every save, so it is kept with the model.
     """
-    found = vars(model).get(KEPT, KEPT)
+    found: str | None = vars(model).get(KEPT, KEPT)
     if found is KEPT:
         found = _pointer(model)
         setattr(model, KEPT, found)
@@ -76,8 +76,8 @@ def require_target(instance: Any) -> None:
     name = pointer_of(model)
     if name is None or not is_guarded(model):
         return
-    field = model._meta.get_field(name)
-    key = getattr(instance, field.attname)  # type: ignore[union-attr]  (a foreign key)
+    field: Any = model._meta.get_field(name)
+    key = getattr(instance, field.attname)
     kept = instance._state.fields_cache.get(name)
     _require(model, kept if kept is not None and kept.pk == key else key)
 
@@ -93,8 +93,8 @@ def require_update(model: type[Model], values: dict[str, Any]) -> None:
     name = pointer_of(model)
     if name is None or not is_guarded(model):
         return
-    field = model._meta.get_field(name)
-    for each in (name, field.attname):  # type: ignore[union-attr]  (a foreign key)
+    field: Any = model._meta.get_field(name)
+    for each in (name, field.attname):
         if each in values:
             _require(model, values[each])
 

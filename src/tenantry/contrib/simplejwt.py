@@ -33,13 +33,14 @@ def encode(original: Any, self: Any, payload: Any) -> Any:
     return original(self, bare if tenant is None else {**bare, CLAIM: tenant.key})
 
 
-def decode(original: Any, self: Any, token: Any, verify: bool = True) -> Any:  # noqa: FBT001, FBT002  (SimpleJWT's)
+def decode(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
     """Return the payload; `TokenBackendError` for one of another tenant, or of none.
 
     Tokens of another service, whose keys are fetched from `JWK_URL`, must name their
     tenant as well.
     """
-    payload = original(self, token, verify)
+    payload = original(self, *args, **kwargs)
+    verify = kwargs.get("verify", args[1:] != (False,))
     tenant = ACTIVE.get()
     if verify and payload.get(CLAIM) != (None if tenant is None else tenant.key):
         raise TokenBackendError("Token is invalid")
