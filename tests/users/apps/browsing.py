@@ -1,5 +1,6 @@
 """How a browser, a partner's server or a script behaves at a tenant's site."""
 
+import re
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,6 +28,13 @@ def signed_in(key, name):
 def who(visitor):
     """Return the name that the session is of, empty for nobody's."""
     return visitor.get("/whoami/").json()["user"]
+
+
+def mailed_code():
+    """Return the code of the last mail that was sent."""
+    from django.core import mail
+
+    return re.search(r"^[A-Z0-9-]{6,}$", mail.outbox[-1].body, re.MULTILINE)[0]
 
 
 def known(key, scheme, credential):
