@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+
+from tenantry.conf import conf
 
 
 class UsersConfig(AppConfig):
@@ -12,3 +14,21 @@ class UsersConfig(AppConfig):
     label = "tenantry_users"
     verbose_name = "Members of tenants"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Substitute the seams of people, after those that hold for all models."""
+        from tenantry import seams  # noqa: PLC0415  (has models)
+        from tenantry.users.seams import install  # noqa: PLC0415  (has models)
+
+        seams.install()
+        if has_shared_users():
+            install()
+
+
+def has_shared_users() -> bool:
+    """Whether the model of shared users is there; the checks say where it is not."""
+    try:
+        apps.get_model(conf.shared_user_model)
+    except (LookupError, ValueError):
+        return False
+    return True

@@ -10,6 +10,8 @@ from tenantry.conf import conf
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tenantry.users.models import Membership
+
 OWNER = "owner"
 
 
@@ -82,3 +84,11 @@ def merged(roles: Iterable[Role]) -> Role:
         permissions=tuple(name for role in given for name in role.permissions),
         groups=tuple(name for role in given for name in role.groups),
     )
+
+
+def of_membership(membership: Membership) -> tuple[Role, ...]:
+    """Return the roles of a member; the owner's is by `is_owner`, never by name."""
+    names = [name for name in membership.roles if name != OWNER]
+    if membership.is_owner:
+        names.insert(0, OWNER)
+    return tuple(of_names(names))
