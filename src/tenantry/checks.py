@@ -30,7 +30,7 @@ from tenantry.file_checks import of_files
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
-from tenantry.pointer_checks import of_pointers
+from tenantry.neighbour_checks import of_pointers, of_sign_on
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
 
@@ -63,6 +63,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_declared()
     found += of_services()
     found += of_files()
+    found += of_sign_on()
     return _messages(found)
 
 

@@ -1,11 +1,12 @@
 """What the processes of these projects do before anything is asked of them."""
 
 from tests.acceptance.sites import KEYS
-from tests.world import ONE
+from tests.world import ONE, TWO
 
 PASSWORD = "sesame-17"
 CLIENT = {"client_id": "partner", "client_secret": "partners-secret"}
 LANDING = "http://partner.example.net/landing"
+PEOPLE = {"ann": ONE, "ben": TWO}
 
 
 def provision():
@@ -43,7 +44,7 @@ def make_user(name, password, pk=ONE):
     from allauth.account.models import EmailAddress
     from django.contrib.auth.models import User
 
-    mail = "ann@example.net"
+    mail = name.partition("-")[0] + "@example.net"
     user = User.objects.create(pk=pk, username=name, password=password, email=mail)
     EmailAddress.objects.create(pk=pk, user=user, email=mail, primary=True)
     return user
@@ -63,3 +64,39 @@ def make_application(user=None):
         skip_authorization=True,
         **CLIENT,
     )
+
+
+def fill_members():
+    """Make Ann, a member of acme, and Ben, of both; and each tenant's book."""
+    from django.contrib.auth.hashers import make_password
+
+    from tenantry import override_tenant
+
+    password = make_password(PASSWORD)
+    for name, pk in PEOPLE.items():
+        make_user(name, password, pk)
+    for key in KEYS:
+        with override_tenant(key):
+            fill_tenant(key)
+        join("ben", key)
+    join("ann", "acme")
+    make_application()
+
+
+def join(name, key):
+    """Make a shared user a member."""
+    from django.contrib.auth.models import User
+
+    from tenantry.users.models import Membership
+    from tests.customers.models import Tenant
+
+    Membership.objects.create(
+        user=User.objects.get(username=name), tenant=Tenant.objects.get(key=key)
+    )
+
+
+def leave(name, key):
+    """Take the membership away."""
+    from tenantry.users.models import Membership
+
+    Membership.objects.filter(user__username=name, tenant__key=key).delete()

@@ -71,9 +71,29 @@ def tokens_for(key, code):
 
 
 def refreshed(key, refresh):
-    """Return the status of the partner's asking for another token."""
+    """Return the status, and what the partner gets for a refresh token."""
     facts = {"grant_type": "refresh_token", "refresh_token": refresh, **CLIENT}
-    return client(key).post("/o/token/", facts).status_code
+    answer = client(key).post("/o/token/", facts)
+    return answer.status_code, answer.json()
+
+
+def introspected(key, own, token):
+    """Whether the tenant tells a server, which has its own token, that one holds."""
+    bearer = {"authorization": f"Bearer {own}"}
+    answer = client(key).post("/o/introspect/", {"token": token}, headers=bearer)
+    assert answer.status_code == 200, answer.content
+    return answer.json()["active"]
+
+
+def takes_id(key, id_token):
+    """Whether the tenant takes an id token."""
+    from oauth2_provider.oauth2_validators import OAuth2Validator
+    from oauthlib.common import Request
+
+    from tenantry import override_tenant
+
+    with override_tenant(key):
+        return OAuth2Validator().validate_id_token(id_token, ["openid"], Request("/"))
 
 
 @contextmanager

@@ -59,3 +59,18 @@ def confined(request, tmp_path_factory):
     with project(request.param, folder, shared=[], own=own) as made:
         made.call(acts.fill_confined)
         yield made
+
+
+@pytest.fixture(scope="package", params=[sites.SQLITE, sites.SCHEMA])
+def members(request, tmp_path_factory):
+    """A project whose users, and these apps, are shared; some are members of tenants.
+
+    Ann is a member of acme, Ben of both tenants.
+    """
+    folder = tmp_path_factory.mktemp("members") / "p"
+    shared = [*AUTH, *NEIGHBOURS]
+    with project(
+        request.param, folder, shared=shared, own=[], MORE_APPS=["tenantry.users"]
+    ) as made:
+        made.call(acts.fill_members)
+        yield made

@@ -78,8 +78,8 @@ def providers(*each):
             process.stdout.close()
 
 
-def start(name, client, callback, key):
-    facts = {"name": name, "client": client, "callback": callback, "key": key}
+def start(*given):
+    facts = dict(zip(("name", "client", "callback", "key"), given, strict=True))
     return subprocess.Popen(
         [sys.executable, "-m", "tests.users.apps.provider", json.dumps(facts)],
         cwd=ROOT,

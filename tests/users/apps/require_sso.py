@@ -12,7 +12,7 @@ from django.http import HttpResponseForbidden
 class NoPasswords:
     """The first of AUTHENTICATION_BACKENDS: all that take a password ask them."""
 
-    def authenticate(self, request, **credentials):
+    def authenticate(self, request, **credentials):  # noqa: ARG002  (Django's)
         """Refuse; no other backend is asked then."""
         if settings.REQUIRE_SSO:
             raise PermissionDenied
@@ -22,7 +22,7 @@ class NoPasswords:
 
 
 class SsoAdapter(DefaultAccountAdapter):
-    """ACCOUNT_ADAPTER: what allauth has beside passwords, codes by mail and the like."""
+    """ACCOUNT_ADAPTER: what allauth has beside passwords, such as codes by mail."""
 
     def pre_login(self, request, user, *, signal_kwargs=None, **facts):
         """Refuse who does not come from the provider."""

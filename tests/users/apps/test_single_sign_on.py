@@ -258,7 +258,7 @@ def by_row(setting):
 
 
 def test_the_clients_secret_is_encrypted_where_it_is_stored(sign_on):
-    tenants, known = sign_on
+    tenants, _ = sign_on
     assert tenants.call(stored) == [False, SECRETS["acme"]]
 
 
