@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     *INSTALLED_APPS,
     "django.contrib.humanize",
     "allauth",
+    "allauth.headless",
     "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     *NEIGHBOURS.values(),
@@ -34,13 +35,14 @@ AUTHENTICATION_BACKENDS = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "allauth.headless.contrib.rest_framework.authentication.JWTTokenAuthentication",
         "oauth2_provider.contrib.rest_framework.OAuth2Authentication",
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
-# SimpleJWT and the toolkit both ask for "Bearer".
+# All three ask for "Bearer" unless they are told otherwise.
 SIMPLE_JWT = {"AUTH_HEADER_TYPES": ["JWT"], "SIGNING_KEY": "a key of the project's own"}
 OAUTH2_PROVIDER = {
     "SCOPES": {"openid": "who you are", "read": "what is yours", "introspection": "x"},
@@ -56,8 +58,13 @@ ACCOUNT_RATE_LIMITS = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http"
 SOCIALACCOUNT_STORE_TOKENS = False
 MFA_TRUST_ENABLED = True
+HEADLESS_CLIENTS = ["app"]
+HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"
+HEADLESS_JWT_AUTHORIZATION_HEADER_SCHEME = "Headless"
 LOGIN_REDIRECT_URL = "/whoami/"
 
 globals().update(json.loads(os.environ["TENANTRY_TEST_PROJECT"]))
 INSTALLED_APPS += globals().get("MORE_APPS", [])
-OAUTH2_PROVIDER["OIDC_RSA_PRIVATE_KEY"] = globals().get("RSA_KEY", "")
+# One key for all tenants.
+HEADLESS_JWT_PRIVATE_KEY = globals().get("RSA_KEY", "")
+OAUTH2_PROVIDER["OIDC_RSA_PRIVATE_KEY"] = HEADLESS_JWT_PRIVATE_KEY

@@ -117,6 +117,52 @@ def blacklisted():
     return [each.status_code for each in answers]
 
 
+def test_a_jwt_of_allauth_holds_in_its_tenant(confined):
+    assert confined.call(headless) == {
+        "access": [ANN["acme"], 401],
+        "refresh": [400, 200],
+        "control": ANN["globex"],
+    }
+
+
+def headless():
+    from allauth.headless.tokens.strategies.jwt import internal
+
+    keys = ("acme", "globex")
+    given = api_login("acme")
+    found = {"access": [browsing.known(k, "Headless", given[0]) for k in keys]}
+    found["refresh"] = [
+        client(key)
+        .post(
+            "/_allauth/app/v1/tokens/refresh",
+            {"refresh_token": given[1]},
+            content_type="application/json",
+        )
+        .status_code
+        for key in reversed(keys)
+    ]
+    create, decode = (
+        getattr(internal, name)._tenantry_original
+        for name in ("create_token", "decode_token")
+    )
+    with (
+        replaced(internal, "create_token", create),
+        replaced(internal, "decode_token", decode),
+    ):
+        found["control"] = browsing.known("globex", "Headless", api_login("acme")[0])
+    return found
+
+
+def api_login(key):
+    """Return the access token and the refresh token that a script is given."""
+    facts = {"username": ANN[key], "password": PASSWORD}
+    url = "/_allauth/app/v1/auth/login"
+    answer = client(key).post(url, facts, content_type="application/json")
+    assert answer.status_code == 200, answer.content
+    meta = answer.json()["meta"]
+    return meta["access_token"], meta["refresh_token"]
+
+
 def test_an_oauth_token_holds_in_its_tenant(confined):
     found = confined.call(oauth)
     assert found["code"] == [400, 200]

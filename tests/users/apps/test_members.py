@@ -11,6 +11,7 @@ from tests.users.apps.browsing import client
 from tests.world import ONE, replaced
 
 KEYS = ("acme", "globex")
+PROVIDERS = "SOCIALACCOUNT_PROVIDERS"
 
 
 def test_a_session_holds_where_it_was_made_and_while_its_user_is_a_member(members):
@@ -310,3 +311,46 @@ def cleared():
     from guardian.models import UserObjectPermission
 
     UserObjectPermission.objects.all().delete()
+
+
+def test_the_admins_log_of_a_tenant_refers_to_shared_users(members):
+    assert members.call(logged) == {"acme": [["ben", "new tag"]], "globex": []}
+
+
+def logged():
+    """Let Ben, who owns acme, add a tag by its admin; read the log of both."""
+    from django.contrib.admin.models import LogEntry
+
+    from tenantry import override_tenant
+    from tenantry.users.models import Membership
+
+    acmes = Membership.objects.filter(user__username="ben", tenant__key="acme")
+    acmes.update(is_owner=True)
+    browser = browsing.signed_in("acme", "ben")
+    added = browser.post("/admin/shop/tag/add/", {"name": "new tag"})
+    assert added.status_code == 302
+    found = {}
+    for key in KEYS:
+        with override_tenant(key):
+            entries = LogEntry.objects.all()
+            found[key] = [[e.user.username, e.object_repr] for e in entries]
+    acmes.update(is_owner=False)
+    return found
+
+
+def test_a_tenant_names_no_provider_that_signs_in_shared_users(members):
+    assert members.call(told, {}) == []
+    assert members.call(told, {"SETTINGS": {PROVIDERS: {"DEFAULT": {}}}}) == ["E103"]
+    own = ["socialaccount", "admin", "shop"]
+    assert members.call(told, {"TENANT_APPS": own}) == ["E103"]
+
+
+def told(changes):
+    """Return the ids of the checks of sign-on, with other options of TENANTRY."""
+    from django.conf import settings
+    from django.test import override_settings
+
+    from tenantry import neighbour_checks
+
+    with override_settings(TENANTRY={**settings.TENANTRY, **changes}):
+        return [problem.id for problem in neighbour_checks.of_sign_on()]
