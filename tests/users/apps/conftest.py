@@ -21,7 +21,12 @@ NEIGHBOURS = [
 
 @cache
 def rsa_key():
-    """Return a key that signs id tokens."""
+    """Return the key that a project signs with."""
+    return make_key()
+
+
+def make_key():
+    """Return a new key, in PEM."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 

@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.headless",
     "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "rest_framework",
     *NEIGHBOURS.values(),
 ]

@@ -13,7 +13,7 @@ from tests.settings.arrangements import AUTH
 from tests.users.apps import acts, browsing
 from tests.users.apps.acts import PASSWORD
 from tests.users.apps.browsing import client
-from tests.users.apps.conftest import NEIGHBOURS, project, rsa_key
+from tests.users.apps.conftest import NEIGHBOURS, make_key, project
 from tests.users.apps.provider import Provider, providers
 from tests.world import in_threads
 
@@ -34,7 +34,7 @@ def sign_on(tmp_path_factory):
             key,
             {"client_id": f"client-of-{key}", "secret": SECRETS[key]},
             f"http://{key}.example.com{LOGIN}callback/",
-            rsa_key(),
+            make_key(),
         )
         for key in sites.KEYS
     ]
