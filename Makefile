@@ -10,7 +10,8 @@
 #
 # Variables: PYTHON, VENV, DJANGO ("Django~=5.2.0"), ARGS (for pytest);
 # django-tests: SUITES ("basic queries"), MODES ("shared schema"), JOBS;
-# demo: TENANTS, ISOLATION (database, schema, row), SERVE (0: only make it), PORT.
+# demo: TENANTS, ISOLATION (database, schema, row), USERS (confined, members, both, own),
+# SERVE (0: only make it), PORT.
 
 PYTHONS := python3 python3.15 python3.14 python3.13 python3.12 python3.11 python
 PYTHON ?= $(or $(shell for p in $(PYTHONS); do \
@@ -22,6 +23,7 @@ ARGS ?=
 
 TENANTS ?= 1000
 ISOLATION ?= database
+USERS ?= confined
 SERVE ?= 1
 SUITES ?=
 MODES ?=
@@ -44,7 +46,7 @@ help:
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tenantry.demo --tenants $(TENANTS) --isolation $(ISOLATION) \
-		--port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+		--users $(USERS) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: $(VENV)/.test $(APART) mysql-driver
 	$(BIN)/python -m pytest $(ARGS)

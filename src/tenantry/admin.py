@@ -4,6 +4,8 @@
     class TenantAdmin(tenantry.admin.TenantAdmin):
         pass
 
+The audit is registered with Django's own admin site by itself.
+
 Adding a tenant provisions it; it is suspended, resumed, migrated and dropped as by the
 verbs of `manage.py tenants`. Its row alone can be neither made nor deleted.
 """
@@ -23,7 +25,9 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 
+from tenantry.audit_admin import AuditEntryAdmin
 from tenantry.catalog.models import PERMANENT, TenantRow
+from tenantry.catalog.people import AuditEntry
 from tenantry.catalog.registry import Entry, registry
 from tenantry.conf import conf
 from tenantry.context import override_tenant
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
-__all__ = ["DomainAdmin", "DomainInline", "TenantAdmin"]
+__all__ = ["AuditEntryAdmin", "DomainAdmin", "DomainInline", "TenantAdmin"]
 
 GIVEN = ("key", "name", "slug", "kind", "placement")
 MADE = "_tenantry_recorded"
@@ -346,3 +350,6 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         args = () if tenant is None else (quote(tenant.pk),)
         site = self.admin_site.name
         return reverse(f"{site}:{info}", args=args, current_app=site)
+
+
+admin.site.register(AuditEntry, AuditEntryAdmin)

@@ -33,6 +33,7 @@ class TenantryConfig(AppConfig):
         from tenantry.context import Hooks  # noqa: PLC0415
         from tenantry.scopes.cache import forget_dropped  # noqa: PLC0415
         from tenantry.signals import tenant_dropped  # noqa: PLC0415
+        from tenantry.users import pending, sign_ins  # noqa: PLC0415  (has models)
 
         conf.connect()
         seams.install()
@@ -40,7 +41,10 @@ class TenantryConfig(AppConfig):
         Hooks.before_activation = connections.refuse_in_transaction
         _watch_catalog(conf.conf)
         _install_neighbours()
+        _keep_owners(conf.conf)
+        pending.connect()
         tenant_dropped.connect(forget_dropped, dispatch_uid="tenantry.cache")
+        sign_ins.connect()
         django_checks.register(checks.check_settings)
         django_checks.register(checks.check_models, django_checks.Tags.models)
         django_checks.register(checks.check_databases, django_checks.Tags.database)
@@ -62,10 +66,7 @@ def _watch_catalog(conf: Any) -> None:
     from tenantry.models import refuse_plain_delete  # noqa: PLC0415  (has models)
 
     for name in (conf.tenant_model, conf.domain_model):
-        try:
-            model = apps.get_model(name) if name else None
-        except (LookupError, ValueError):
-            continue  # the checks say so
+        model = _model(name)
         if model is not None:
             post_save.connect(_changed, sender=model, dispatch_uid="tenantry.saved")
             post_delete.connect(_changed, sender=model, dispatch_uid="tenantry.deleted")
@@ -73,6 +74,29 @@ def _watch_catalog(conf: Any) -> None:
                 pre_delete.connect(
                     refuse_plain_delete, sender=model, dispatch_uid="tenantry.delete"
                 )
+
+
+def _keep_owners(conf: Any) -> None:
+    """Refuse to delete the own user who owns a tenant; forget them with the tenant."""
+    from tenantry.users import owners  # noqa: PLC0415  (has models)
+
+    user, tenant = _model(conf.auth_user_model), _model(conf.tenant_model)
+    if user is not None and conf.in_tenants(user._meta.app_label):
+        pre_delete.connect(
+            owners.keep_owner, sender=user, dispatch_uid="tenantry.owner"
+        )
+    if tenant is not None:
+        post_delete.connect(
+            owners.forget_owner, sender=tenant, dispatch_uid="tenantry.forget_owner"
+        )
+
+
+def _model(name: str | None) -> Any:
+    """Return the model of that name; None where there is none: the checks say so."""
+    try:
+        return apps.get_model(name) if name else None
+    except (LookupError, ValueError):
+        return None
 
 
 def _changed(**_: object) -> None:

@@ -33,6 +33,7 @@ from tenantry.kinds import DEFAULT_KIND
 from tenantry.neighbour_checks import of_pointers, of_sign_on
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
+from tenantry.signup_checks import of_signup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,6 +65,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_services()
     found += of_files()
     found += of_sign_on()
+    found += of_signup()
     return _messages(found)
 
 

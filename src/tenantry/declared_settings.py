@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import global_settings
-from django.core.exceptions import ValidationError
+from django.contrib.auth.password_validation import get_password_validators
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import check_for_language
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MISSING: Any = object()
 """Stands for no value at all; None may be one."""
@@ -29,6 +30,7 @@ READ_AT_USE = ACTIVATED | {
     *("EMAIL_SUBJECT_PREFIX", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER"),
     *("EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_USE_SSL", "EMAIL_TIMEOUT"),
     *("LOGIN_URL", "LOGIN_REDIRECT_URL", "LOGOUT_REDIRECT_URL"),
+    "AUTH_PASSWORD_VALIDATORS",
     *("PASSWORD_RESET_TIMEOUT", "SESSION_COOKIE_AGE", "SESSION_SAVE_EVERY_REQUEST"),
     *("SESSION_EXPIRE_AT_BROWSER_CLOSE", "SESSION_COOKIE_SAMESITE"),
     *("DATA_UPLOAD_MAX_MEMORY_SIZE", "DATA_UPLOAD_MAX_NUMBER_FIELDS"),
@@ -73,6 +75,16 @@ SECRET_NAME = re.compile(r"(PASSWORD|SECRET|TOKEN|_KEY)\Z")
 NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 LINE_BREAK = re.compile(r"[\r\n]")
 MAX_PORT = 65535
+OF_DJANGO = {
+    f"django.contrib.auth.password_validation.{name}Validator"
+    for name in (
+        "UserAttributeSimilarity",
+        "MinimumLength",
+        "CommonPassword",
+        "NumericPassword",
+    )
+}
+FILE_OPTION = "password_list_path"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +167,16 @@ def _declared(name: str, spec: dict[str, Any], project: Any) -> DeclaredSetting:
         type=_type_of(name, spec, project) or str,
         default=spec.get("DEFAULT", MISSING),
         is_secret=spec.get("SECRET", bool(SECRET_NAME.search(name))),
-        validators=(*VALIDATORS.get(name, ()), *spec.get("VALIDATORS", ())),
+        validators=(*_validators(name, project), *spec.get("VALIDATORS", ())),
         text=str(spec.get("HELP", "")),
     )
+
+
+def _validators(name: str, project: Any) -> tuple[Callable[[Any], None], ...]:
+    """Return what every value of one of Django's own settings has to pass."""
+    if name == "AUTH_PASSWORD_VALIDATORS":
+        return (PasswordPolicy(getattr(project, name, ())),)
+    return VALIDATORS.get(name, ())
 
 
 def _type_of(name: str, spec: dict[str, Any], project: Any) -> type | None:
@@ -266,6 +285,31 @@ def language(value: str) -> None:
     """Refuse a language that Django has no translations for."""
     if not check_for_language(value):
         raise ValidationError(f"{value!r} is no language that Django knows")
+
+
+class PasswordPolicy:
+    """Refuses validators of passwords that are not Django's, nor the project's own.
+
+    Django imports what is named, and calls it with the options: a tenant does not
+    choose code. Nor does it name files to read.
+    """
+
+    def __init__(self, of_project: Iterable[dict[str, Any]]) -> None:
+        self._names = {each["NAME"] for each in of_project} | OF_DJANGO
+
+    def __call__(self, value: list[Any]) -> None:
+        """Raise `ValidationError` where a tenant may not have that policy."""
+        for entry in value:
+            if not isinstance(entry, dict) or entry.get("NAME") not in self._names:
+                msg = f"{entry!r} is no entry with a NAME of {sorted(self._names)}"
+                raise ValidationError(msg)
+            options = entry.get("OPTIONS", {})
+            if not isinstance(options, dict) or FILE_OPTION in options:
+                raise ValidationError(f"{options!r} are no options that it may have")
+        try:
+            get_password_validators(value)
+        except (TypeError, ValueError, ImproperlyConfigured) as error:
+            raise ValidationError(f"it cannot be made: {error}") from error
 
 
 VALIDATORS: dict[str, tuple[Callable[[Any], None], ...]] = {

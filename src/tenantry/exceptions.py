@@ -9,14 +9,17 @@ TenantryError
 ├── ActivationRefused        the active tenant cannot be changed just now
 ├── LocationMissing          the tenant's schema, database or file is not there
 ├── TooManyConnections       the limit on open tenant databases is reached
+├── MayNotEnter              a shared user may not work in that tenant
 ├── UsedByTenants            tenants' rows keep a shared object from being deleted
 ├── NotSupported             this isolation or engine cannot do that
 ├── InvalidIdentifier        a name that the engine would not take as it is
 ├── UnusableSetting          a tenant's own value of a setting cannot be used
+├── NotInvited               no invitation of that token can be accepted here
 ├── LifecycleError           a step of provisioning, adopting or dropping failed
 │   ├── KeyTaken             the key is in use, or was used by a dropped tenant
 │   ├── LocationTaken        something else is where the tenant would live
 │   └── LifecycleBusy        another process is working on this tenant
+├── DeletionRefused          an account cannot be deleted, or kept, as it is now
 └── PeopleError              an act on the people of a tenant is refused
     ├── NotAMember           the user is nobody in this tenant
     ├── AlreadyAMember       the user is somebody in this tenant already
@@ -26,6 +29,7 @@ TenantryError
     ├── UnknownRole          the settings have no such role
     ├── NotPermitted         whoever asks for it may not do it
     ├── OwnerRequired        a tenant has one owner: no fewer, no more
+    ├── InvitationRefused    an invitation cannot be changed, or not by this account
     └── OwnsTenants          the user owns tenants, so they cannot be deleted
 """
 
@@ -184,6 +188,19 @@ class UsedByTenants(TenantryError, ProtectedError, RestrictedError):
         Exception.__init__(self, text)
 
 
+class MayNotEnter(TenantryError, PermissionDenied):
+    """A shared user may not work in that tenant; a page that meets it answers 403."""
+
+    def __init__(self, who: str, key: str) -> None:
+        self.who = who
+        self.key = key
+        super().__init__(
+            f"{who!r} may not enter tenant {key!r}: it takes an active shared user who "
+            "is a member there, or where tenants have users of their own one with the "
+            "permission 'tenantry.enter_tenants' on the shared site."
+        )
+
+
 class NotSupported(TenantryError):
     """This isolation or engine cannot do that; the message says what can."""
 
@@ -229,6 +246,25 @@ class LocationTaken(LifecycleError):
 
 class LifecycleBusy(LifecycleError):
     """Another process is at work on this tenant."""
+
+
+class NotInvited(TenantryError):
+    """No invitation of that token can be accepted here; it is not told why."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The invitation cannot be accepted: it is unknown, was used or withdrawn, "
+            "is too old, or is for another site. Ask for a new one."
+        )
+
+
+class DeletionRefused(TenantryError):
+    """An account cannot be deleted as it is now, or can no longer be kept."""
+
+    def __init__(self, user: str, reason: str, *, next_step: str) -> None:
+        self.user = user
+        self.reason = reason
+        super().__init__(f"The deletion of account {user}: {reason}. {next_step}")
 
 
 class PeopleError(TenantryError):
@@ -316,6 +352,10 @@ class NotPermitted(PeopleError, PermissionDenied):
 
 class OwnerRequired(PeopleError):
     """A tenant that has an owner has exactly one: the act would change that."""
+
+
+class InvitationRefused(PeopleError):
+    """An invitation cannot be sent, withdrawn or accepted as it was asked for."""
 
 
 class OwnsTenants(TenantryError, ProtectedError):

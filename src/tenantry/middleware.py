@@ -13,6 +13,7 @@ from django.urls import URLResolver, get_resolver, set_urlconf
 from django.utils.cache import patch_vary_headers
 from django.utils.module_loading import import_string
 
+from tenantry.catalog import audit
 from tenantry.catalog.models import State
 from tenantry.conf import conf
 from tenantry.context import keep_tenant, keep_tenant_async, override_tenant
@@ -65,7 +66,7 @@ class TenantMiddleware:
         found = self.find(request)
         if not isinstance(found, Resolution):
             return found
-        with enter(request, found):
+        with enter(request, found), audit.answering(request):
             announce(request)
             return finish(request, self.get_response(request), found)
 
@@ -78,7 +79,7 @@ class TenantMiddleware:
             found = await sync_to_async(self.find)(request)
         if not isinstance(found, Resolution):
             return found
-        with enter(request, found):
+        with enter(request, found), audit.answering(request):
             announce(request)
             response: Awaitable[HttpResponseBase] = self.get_response(request)
             finished: HttpResponseBase = finish(request, await response, found)

@@ -24,8 +24,10 @@ from tenantry.catalog.people import (
     EmailDomain,
     Impersonation,
     Invitation,
+    PendingOwner,
     ScheduledDeletion,
     SignOut,
+    TenantOwner,
 )
 from tenantry.catalog.querysets import CatalogQuerySet, TenantQuerySet
 from tenantry.catalog.registry import Entry
@@ -36,6 +38,7 @@ from tenantry.exceptions import LifecycleError
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.lifecycle import state as service
 from tenantry.routing.absolute import absolute_url
+from tenantry.users.signup import provision_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,11 +52,13 @@ __all__ = [
     "Impersonation",
     "Invitation",
     "LifecycleRecord",
+    "PendingOwner",
     "ScheduledDeletion",
     "SignOut",
     "State",
     "StoredTemplate",
     "TenantManager",
+    "TenantOwner",
     "TenantRequest",
     "UsedKey",
     "UsedToken",
@@ -70,16 +75,21 @@ class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: igno
         *,
         key: str,
         domains: Sequence[str] = (),
+        owner: Any = None,
         **fields: Any,
     ) -> Any:
         """Make a new tenant, whole and routable, and return its row.
 
-        *domains* are hosts, the first of them primary; other keyword arguments are
-        fields of the tenant model. On an error nothing is left.
+        *domains* are hosts, the first of them primary; *owner* is the shared user who
+        owns it, or, where tenants have users of their own, its first one, unsaved.
+        Other keyword arguments are fields of the tenant model. On an error nothing is
+        left, but an account that there was.
 
         Raises `KeyTaken` where key, slug or domain is in use, or the key was;
         `ValidationError` for values that cannot be; `RuntimeError` inside `atomic`.
         """
+        if owner is not None:
+            return provision_for(owner, key=key, domains=domains, **fields)
         return lifecycle.provision(self.model, key=key, domains=domains, **fields)
 
     def provision_many(

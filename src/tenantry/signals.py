@@ -13,6 +13,9 @@ undoes the provisioning.
 
 `tenant_migrated(sender, ref, plan)`: `tenants migrate` brought the tenant of that
 `TenantRef` up to date.
+
+`audited(sender, entry)`: an `AuditEntry` was written and is committed: the place to
+forward it. An error in a receiver is logged.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 __all__ = [
+    "audited",
     "lifecycle_step",
     "tenant_dropped",
     "tenant_migrated",
@@ -32,3 +36,4 @@ tenant_dropped = Signal()
 lifecycle_step = Signal()
 tenant_resolved = Signal()
 tenant_migrated = Signal()
+audited = Signal()

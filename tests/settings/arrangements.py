@@ -1,5 +1,7 @@
 """Where people are: settings of the suites of `tests/users`, on each engine."""
 
+import django
+
 AUTH = ["contenttypes", "auth", "sessions"]
 LISTS = {
     # arrangement: the apps of people in SHARED_APPS, and in TENANT_APPS
@@ -14,13 +16,23 @@ def arranged(found, arrangement):
     shared, own = LISTS[arrangement]
     settings = {name: value for name, value in found.items() if name.isupper()}
     users = [] if arrangement == "confined" else ["tenantry.users"]
+    # The shared site's admin has a log where there is anybody to be named in it.
+    log = ["admin"] if shared else []
     settings["ARRANGEMENT"] = arrangement
     settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], *users]
     settings["ROOT_URLCONF"] = "tests.users.urls"
     settings["TENANTRY"] = {
         **settings["TENANTRY"],
-        "SHARED_APPS": ["customers", "geo", *shared],
+        "SHARED_APPS": ["customers", "geo", *shared, *log],
         "TENANT_APPS": [*own, "admin", "shop"],
         "SHARED_URLCONF": "tests.users.urls_shared",
     }
+    if arrangement == "both":
+        settings["AUTHENTICATION_BACKENDS"] = [
+            "tenantry.users.shared_backend.SharedUserBackend",
+            "django.contrib.auth.backends.ModelBackend",
+        ]
+    if django.VERSION >= (6, 1):  # without it, sending a mail is deprecated there
+        backend = "django.core.mail.backends.locmem.EmailBackend"
+        settings["MAILERS"] = {"default": {"BACKEND": backend}}
     return settings

@@ -1,5 +1,6 @@
 """What the shared site serves in the suites of people."""
 
+from django.contrib import admin
 from django.urls import include, path
 
 from tests import urls_shared
@@ -7,4 +8,5 @@ from tests import urls_shared
 urlpatterns = [
     *urls_shared.urlpatterns,
     path("people/", include("tenantry.users.urls_shared")),
+    path("admin/", admin.site.urls),
 ]

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
+from tenantry.catalog import audit
 from tenantry.catalog.fields import HostField, PathField, SettingsField
 from tenantry.catalog.settings import checked
 from tenantry.catalog.validators import (
@@ -102,7 +103,14 @@ class TenantRow(models.Model):
         if not self._state.adding:
             self.refuse_changes()
             self.seal_settings()
-            super().save(*args, **kwargs)
+            changed = self.changed_settings(kwargs.get("update_fields"))
+            if not changed:
+                super().save(*args, **kwargs)
+                return
+            with override_tenant(None), transaction.atomic():
+                super().save(*args, **kwargs)
+                audit.record("tenant.settings_changed", tenant=self.key, names=changed)
+            self._settings_as_stored = copy.deepcopy(self.settings)
             return
         self.complete()
         self.seal_settings()
@@ -158,6 +166,19 @@ class TenantRow(models.Model):
         """Check its own settings, where they were read, and encrypt what is secret."""
         if "settings" in self.__dict__:
             self.settings = self.checked_settings()
+
+    def changed_settings(self, saved: Collection[str] | None) -> list[str]:
+        """Return the names of its own settings that saving those fields changes."""
+        if "settings" not in self.__dict__ or (
+            saved is not None and "settings" not in saved
+        ):
+            return []
+        now, before = self.settings, getattr(self, "_settings_as_stored", {})
+        return sorted(
+            name
+            for name in now.keys() | before.keys()
+            if now.get(name) != before.get(name)
+        )
 
     def complete(self) -> None:
         """Fill in what follows from the key: slug and location."""

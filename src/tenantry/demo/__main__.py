@@ -35,6 +35,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="a SQLite file each (database, the default), a PostgreSQL schema each, or "
         "rows of shared tables (row)",
     )
+    parser.add_argument(
+        "--users",
+        choices=("confined", "members", "both", "own"),
+        default="confined",
+        help="each shop's own (confined, the default), shared users who are members of "
+        "shops, both (shared staff, the shops' own customers), or a shop for each user "
+        "who signs up (own)",
+    )
     parser.add_argument("--port", type=int, default=8000, help="default: 8000")
     parser.add_argument(
         "--no-serve",
@@ -61,6 +69,7 @@ def choose(options: argparse.Namespace) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tenantry.demo.settings"
     os.environ["TENANTRY_DEMO_DATA"] = options.data
     os.environ["TENANTRY_DEMO_ISOLATION"] = options.isolation
+    os.environ["TENANTRY_DEMO_USERS"] = options.users
     os.environ["TENANTRY_DEMO_PORT"] = str(options.port)
     os.environ["TENANTRY_DEMO_SEED"] = secrets.token_hex(16)
 

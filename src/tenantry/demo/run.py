@@ -15,6 +15,7 @@ from tqdm import tqdm
 from tenantry.demo import data, server, verify
 from tenantry.demo.customers.models import Tenant
 from tenantry.demo.customers.names import names, settings_of
+from tenantry.demo.customers.seed import make_staff
 
 # A server works while the next statement is made; files are made by this process.
 JOBS = {"schema": 2, "row": 2, "database": 1}
@@ -57,6 +58,8 @@ def start_anew() -> None:
             settings.DEMO_SERVER, roles=roles.values(), password=settings.DEMO_SEED
         )
     call_command("migrate", interactive=False, verbosity=0)
+    if settings.DEMO_USERS != "confined":
+        make_staff()
 
 
 def provision(number: int) -> float:

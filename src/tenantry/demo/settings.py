@@ -1,4 +1,4 @@
-"""The demo's settings; which isolation, and where its data is, come from variables."""
+"""The demo's settings; isolation, users, and where its data is come from variables."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ def postgres(url: str) -> dict[str, Any]:
 
 DEMO_DATA = Path(os.environ.get("TENANTRY_DEMO_DATA", ".demo")).resolve()
 DEMO_ISOLATION = os.environ.get("TENANTRY_DEMO_ISOLATION", "database")
+# Whose the users are: each shop's own, members of several, both, or a shop for each.
+DEMO_USERS = os.environ.get("TENANTRY_DEMO_USERS", "confined")
 # Marks the rows of each run: a page of an earlier one is a wrong answer as well.
 DEMO_SEED = os.environ.get("TENANTRY_DEMO_SEED", "demo")
 DEMO_PORT = int(os.environ.get("TENANTRY_DEMO_PORT", "8000"))
@@ -45,6 +47,10 @@ SECRET_KEY = os.environ.get("TENANTRY_DEMO_SECRET_KEY") or get_random_secret_key
 DEBUG = False
 ALLOWED_HOSTS = [".localhost", "127.0.0.1", "[::1]"]
 
+PEOPLE = ["contenttypes", "auth", "sessions"]
+SHARED_PEOPLE = [] if DEMO_USERS == "confined" else [*PEOPLE, "admin"]
+TENANTS_PEOPLE = PEOPLE if DEMO_USERS in {"confined", "both"} else []
+
 INSTALLED_APPS = [
     "tenantry",
     "tenantry.demo.customers",
@@ -57,6 +63,8 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.staticfiles",
 ]
+if SHARED_PEOPLE:
+    INSTALLED_APPS += ["tenantry.users"]
 if VERSION < (6, 0):
     INSTALLED_APPS += [
         "django_tasks",
@@ -69,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenantry.users.middleware.UsersMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -115,8 +124,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TENANTRY = {
     "TENANT_MODEL": "customers.Tenant",
     "DOMAIN_MODEL": "customers.Domain",
-    "SHARED_APPS": ["tenantry", "customers"],
-    "TENANT_APPS": ["contenttypes", "auth", "sessions", "admin", "shop"],
+    "SHARED_APPS": ["tenantry", "customers", *SHARED_PEOPLE],
+    "TENANT_APPS": [*TENANTS_PEOPLE, "admin", "shop"],
     "PLACEMENTS": {
         "default": {
             "BACKEND": ISOLATIONS[DEMO_ISOLATION],
@@ -134,6 +143,7 @@ TENANTRY = {
     "URL_SCHEME": "http",
     "URL_PORT": DEMO_PORT,
     "SETTINGS": ["DEFAULT_FROM_EMAIL", "TIME_ZONE"],
+    "SIGNUP": "tenant" if DEMO_USERS == "own" else "account",
 }
 
 CACHES = {
@@ -161,6 +171,7 @@ if VERSION < (6, 1):
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 else:
     MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+LOGIN_URL = "tenantry_login"
 STATIC_URL = "/static/"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

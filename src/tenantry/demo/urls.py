@@ -1,7 +1,7 @@
 """What every tenant serves: its shop and its own admin."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from tenantry.demo.shop import views
 from tenantry.scopes.storage import TenantMediaView
@@ -13,5 +13,6 @@ urlpatterns = [
     path("checkout/", views.checkout, name="checkout"),
     path("orders/<int:pk>/", views.order, name="order"),
     path("media/<path:path>", TenantMediaView.as_view()),
+    path("people/", include("tenantry.users.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -15,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
+from tenantry.catalog import audit
 from tenantry.catalog.models import LifecycleRecord, State, UsedKey
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
@@ -123,6 +124,7 @@ def finish(tenant: Any) -> Any:
                 make_shared_halves(conf.apps_of(ref.kind) & conf.shared_apps)
             isolation.repair()  # of row tenants: the serving role's rights on halves
             journal.end(ref.key)
+            audit.record("tenant.adopted", tenant=ref.key, target=tenant)
     except Exception:
         undo(tenant, isolation)
         raise

@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from tenantry.catalog import audit
 from tenantry.catalog.models import State, UsedKey
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
@@ -176,6 +177,7 @@ def activate(tenant: Any) -> None:
         tenant.state = State.ACTIVE
         tenant.save(update_fields=["state"])
         journal.end(tenant.key)
+        audit.record("tenant.provisioned", tenant=tenant.key, target=tenant)
 
 
 def make_location(ref: TenantRef) -> None:
@@ -318,6 +320,7 @@ def remove(
             key=key, defaults={"dropped_at": timezone.now()}
         )
         journal.end(key)
+        audit.record("tenant.dropped", tenant=key, target=tenant)
     tenant_dropped.send(sender=sender, key=key)
 
 

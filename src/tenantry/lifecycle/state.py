@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from tenantry.catalog import audit
 from tenantry.catalog.models import State
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
@@ -15,6 +16,7 @@ from tenantry.lifecycle.actions import RESUME, SUSPEND
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+RECORDED = {SUSPEND: "tenant.suspended", RESUME: "tenant.resumed"}
 IN_SERVICE = (State.ACTIVE, State.MAINTENANCE)
 
 
@@ -54,4 +56,5 @@ def _change(
             with journal.announced(model, row.key, action=action, step="changed"):
                 row.state = state
                 row.save(update_fields=["state"])
+                audit.record(RECORDED[action], tenant=row.key, target=row)
     tenant.state = state

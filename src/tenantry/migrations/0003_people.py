@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ("facts", models.JSONField(default=dict)),
             ],
             options={
+                "base_manager_name": "objects",
                 "verbose_name_plural": "audit entries",
                 "ordering": ("-at", "-pk"),
             },
@@ -91,6 +92,10 @@ class Migration(migrations.Migration):
                 ),
                 ("tenant_key", models.CharField(db_index=True, max_length=40)),
                 ("email", models.EmailField(max_length=254)),
+                (
+                    "domain",
+                    models.CharField(blank=True, max_length=253),
+                ),
                 ("roles", models.JSONField(default=list)),
                 ("digest", models.CharField(max_length=64, unique=True)),
                 ("invited_by", models.CharField(blank=True, max_length=254)),
@@ -115,11 +120,37 @@ class Migration(migrations.Migration):
                         verbose_name="ID",
                     ),
                 ),
-                ("tenant_key", models.CharField(max_length=40, unique=True)),
-                ("user_pk", models.CharField(blank=True, max_length=255)),
+                ("tenant_key", models.CharField(blank=True, max_length=40)),
+                ("user_pk", models.CharField(max_length=255)),
                 ("asked_by", models.CharField(max_length=254)),
                 ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("due_at", models.DateTimeField(db_index=True)),
+                ("was_in_service", models.BooleanField(default=False)),
+                ("begun_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant_key", "user_pk"), name="tenantry_one_deletion"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PendingOwner",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("tenant_key", models.CharField(max_length=40, unique=True)),
+                ("values", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
@@ -173,5 +204,21 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="TenantOwner",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("tenant_key", models.CharField(max_length=40, unique=True)),
+                ("user_pk", models.CharField(max_length=255)),
+            ],
         ),
     ]

@@ -58,6 +58,24 @@ def absolute_url(
     return f"{conf.scheme}://{with_port(host)}{path}"
 
 
+def shared_url(name: str, *args: Any, **kwargs: Any) -> str:
+    """Return the shared site's URL of that name, with its host.
+
+    Raises `NoReverseMatch`, and `NotSupported` where no host is known to be its own.
+    """
+    host = next((each for each in conf.shared_host_names if each[0] != "."), None)
+    if host is None:
+        msg = (
+            "The shared site has no host to link to. Name it in SHARED_HOSTS, or in "
+            "ALLOWED_HOSTS."
+        )
+        raise NotSupported(msg)
+    urlconf = conf.shared_urlconf or conf.root_urlconf
+    with override_tenant(None), script_prefix("/"):
+        path = reverse(name, urlconf=urlconf, args=args, kwargs=kwargs)
+    return f"{conf.scheme}://{with_port(host)}{path}"
+
+
 def _path_of(target: Any, urlconf: str) -> str:
     """Return what the object says, reversing names by the URLconf."""
     before = get_urlconf()

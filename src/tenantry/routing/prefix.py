@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,25 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 
+# Django's script prefix says as well where the project is mounted, prefix or not.
+_of_tenant: ContextVar[str] = ContextVar("tenantry_prefix", default="")
+
+
+def prefix_in_force() -> str:
+    """Return the script prefix that a tenant's path prefix ends, without a slash."""
+    return _of_tenant.get()
+
+
 @contextmanager
 def script_prefix(prefix: str) -> Iterator[None]:
     """Make `reverse()` put the prefix in front, in this thread or task only."""
     before = get_script_prefix()
     set_script_prefix(prefix)
+    token = _of_tenant.set(prefix.rstrip("/"))
     try:
         yield
     finally:
+        _of_tenant.reset(token)
         set_script_prefix(before)
 
 

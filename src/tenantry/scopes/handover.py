@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode, urlsplit
 
+from django.apps import apps
 from django.contrib.auth import (
     BACKEND_SESSION_KEY,
     get_user_model,
@@ -26,6 +27,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, get_script_prefix
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
@@ -60,12 +62,16 @@ def hand_over(
     tenant: TenantRef | HasRef | str,
     *,
     next: str = "/",  # noqa: A002  (Django's name for it)
+    state: str = "",
+    at: str = "",
 ) -> str:
     """Return a URL at the tenant that logs the user in there: once, within a minute.
 
     *who* is the request of the logged-in user, or the user, who must be a shared one.
-    *next* is the path within the tenant that follows. The tenant's URLconf has the view
-    `receive` under the name `tenantry_receive`.
+    *next* is the path within the tenant that follows. With *state*, only the browser
+    of which the tenant knows it is let in; without, whoever opens the URL first. *at*
+    is the URL of the tenant's view `receive`; unless given, it is found by its name,
+    `tenantry_receive`, at the tenant's primary address.
 
     Raises `PermissionDenied` for a user who is not logged in or not active,
     `NotSupported` for a user who is a tenant's own, `TenantNotFound` and
@@ -79,18 +85,25 @@ def hand_over(
         "user": user._meta.pk.value_to_string(user),
         "backend": backend,
         "next": next,
+        "state": state,
+        "host": urlsplit(at).netloc,
     }
+    address = at or _address(row)
+    with override_tenant(None):
+        token = _signer().sign_object(claims)
+    return f"{address}?{urlencode({'token': token})}"
+
+
+def _address(row: Any) -> str:
+    """Return the URL of the view `receive` at the tenant's primary address."""
     try:
-        address = row.url(URL_NAME)
+        return str(row.url(URL_NAME))
     except NoReverseMatch as error:
         msg = (
             f"Tenant {row.key!r} has no URL named {URL_NAME!r}. Add to its URLconf: "
             f"path('enter/', tenantry.scopes.handover.receive, name={URL_NAME!r})."
         )
         raise ImproperlyConfigured(msg) from error
-    with override_tenant(None):
-        token = _signer().sign_object(claims)
-    return f"{address}?{urlencode({'token': token})}"
 
 
 @never_cache
@@ -98,18 +111,21 @@ def hand_over(
 def receive(
     request: HttpRequest,
     find_user: Callable[[Any, HttpRequest], Any] | str | None = None,
+    state: str = "",
 ) -> HttpResponse:
     """Log in, at the active tenant, the user that the shared site has handed over.
 
     *find_user*, a function or its path, is called with the shared user and the request,
     the tenant being active, and returns the user who logs in, or None. Needed where
     users are the tenant's own; elsewhere a place to see whether the user may enter.
+    *state* is what the tenant knows of this browser: what was handed over with another,
+    or with one while this is empty, is refused.
 
     Refuses with 403 what is not meant for this tenant, too old, used or not ours.
     """
     tenant = require_tenant()
     try:
-        claims = _claims(request.GET.get("token", ""), tenant)
+        claims = _claims(request, tenant, state)
         found = _user(claims, request, find_user)
     except _Refused as reason:
         # The visitor is not told: it may be somebody who guesses.
@@ -120,6 +136,12 @@ def receive(
     response = HttpResponseRedirect(_within_tenant(claims["next"]))
     response["Referrer-Policy"] = "no-referrer"  # the token is in our URL
     return response
+
+
+class Hooks:
+    """What the floor of users lends to this one, set when Django's apps are ready."""
+
+    find_own_user: Callable[[Any, TenantRef], Any] | None = None
 
 
 class _Refused(Exception):
@@ -189,8 +211,9 @@ def _row_of(tenant: TenantRef | HasRef | str) -> Any:
     return entry.instance()
 
 
-def _claims(token: str, tenant: TenantRef) -> dict[str, Any]:
+def _claims(request: HttpRequest, tenant: TenantRef, state: str) -> dict[str, Any]:
     """Return what the token says, where it is for this tenant, new and unused."""
+    token = request.GET.get("token", "")
     with override_tenant(None):
         try:
             claims: dict[str, Any] = _signer().unsign_object(token, max_age=LIFETIME)
@@ -201,9 +224,15 @@ def _claims(token: str, tenant: TenantRef) -> dict[str, Any]:
     if claims["tenant"] != tenant.key:
         msg = f"the link is for {claims['tenant']!r}"
         raise _Refused(msg)
+    if claims["host"] not in ("", request.get_host()):
+        msg = f"the link is for the host {claims['host']!r}"
+        raise _Refused(msg)
     until = timezone.now() + LIFETIME
     if not use_once(f"{SALT}:{claims['id']}", until=until):
         raise _Refused("the link was used before")
+    # Only now: whoever asked for it from elsewhere shall not find it good still.
+    if not constant_time_compare(claims["state"], state):
+        raise _Refused("the link is for another browser")
     return claims
 
 
@@ -222,38 +251,40 @@ def _user(claims: dict[str, Any], request: HttpRequest, find_user: Any) -> Any:
 
 def _user_here(claims: dict[str, Any], request: HttpRequest, find_user: Any) -> Any:
     """Return the tenant's user for the shared one, or None."""
-    model = get_user_model()
+    model = apps.get_model(conf.shared_user_model)
     with override_tenant(None):
         pk = model._meta.pk.to_python(claims["user"])
         shared = load_backend(claims["backend"]).get_user(pk)
     if find_user is not None and shared is not None:
         find = import_string(find_user) if isinstance(find_user, str) else find_user
         return find(shared, request)
-    if guards.sides_now()[model._meta.app_label].tenants:
+    if not guards.sides_now()[get_user_model()._meta.app_label].tenants:
+        return shared
+    if Hooks.find_own_user is None:
         msg = (
-            "Tenants have users of their own: give `receive` a function `find_user` "
-            "that returns the tenant's user for a shared one."
+            "Tenants have users of their own: install `tenantry.users`, or give "
+            "`receive` a function `find_user` that returns the tenant's user for a "
+            "shared one."
         )
         raise ImproperlyConfigured(msg)
-    return shared
+    return None if shared is None else Hooks.find_own_user(shared, require_tenant())
 
 
 def _within_tenant(path: str) -> str:
     """Return the path where it stays within the tenant; else its first page."""
     prefix = get_script_prefix().rstrip("/")
-    if not _is_path(path):
-        return f"{prefix}/"
     within = not prefix or path == prefix or path.startswith(f"{prefix}/")
-    return path if within else prefix + path
+    whole = path if within else prefix + path
+    return whole if _is_path(path, whole) else f"{prefix}/"
 
 
-def _is_path(path: str) -> bool:
+def _is_path(path: str, whole: str) -> bool:
     """Whether it is a path, and one that leads nowhere else.
 
     A prefix may be all that parts two tenants, so there is no ".." in any disguise.
     """
-    if not path.startswith("/") or CONTROL.search(path):
+    if path[:1] != "/" or path[1:2] in ("/", "\\") or CONTROL.search(path):
         return False
-    if not url_has_allowed_host_and_scheme(path, allowed_hosts=None):
+    if not url_has_allowed_host_and_scheme(whole, allowed_hosts=None):
         return False
     return ".." not in unquote(urlsplit(path).path).replace("\\", "/").split("/")

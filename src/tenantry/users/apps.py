@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig, apps
+from django.db.models.signals import pre_delete
 
 from tenantry.conf import conf
 
@@ -18,11 +19,22 @@ class UsersConfig(AppConfig):
     def ready(self) -> None:
         """Substitute the seams of people, after those that hold for all models."""
         from tenantry import seams  # noqa: PLC0415  (has models)
+        from tenantry.scopes import handover  # noqa: PLC0415  (has models)
+        from tenantry.users import counterparts, keeping  # noqa: PLC0415  (has models)
+        from tenantry.users.models import (  # noqa: PLC0415  (apps must be ready)
+            Membership,
+            refuse_owners_end,
+        )
         from tenantry.users.seams import install  # noqa: PLC0415  (has models)
 
         seams.install()
+        pre_delete.connect(
+            refuse_owners_end, sender=Membership, dispatch_uid="tenantry.users.owner"
+        )
         if has_shared_users():
             install()
+            keeping.connect()
+            handover.Hooks.find_own_user = counterparts.find_own_user
 
 
 def has_shared_users() -> bool:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+from django.db.models import F
+
 from tenantry.catalog.audit import record
+from tenantry.catalog.registry import registry
+from tenantry.context import override_tenant
 from tenantry.exceptions import (
     NoSuchUser,
     NotAMember,
     NotPermitted,
+    OwnerRequired,
+    TenantNotFound,
     UnknownRole,
 )
 from tenantry.users.roles import OWNER, Role, known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from tenantry.types import TenantRef
@@ -166,6 +174,19 @@ class People(ABC):
     def powers(self, user: Any) -> Role | None:
         """Return all that a user may do here as one role; None: they have no access."""
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Open a transaction of the shared database, with no tenant active.
+
+        In it nobody else changes this tenant's people.
+        """
+        with override_tenant(None), transaction.atomic():
+            tenants = registry.tenant_model._base_manager
+            # Locks the row in every database, SQLite too.
+            if not tenants.filter(key=self.tenant.key).update(name=F("name")):
+                raise TenantNotFound(self.tenant.key)
+            yield
+
     def require(self, user: Any) -> Person:
         """Return who the user is here; raise `NotAMember`."""
         person = self.of_user(user)
@@ -216,6 +237,33 @@ class People(ABC):
             user_pk=str(user.pk),
             **facts,
         )
+
+    def second_owner(self, owner: Any) -> OwnerRequired:
+        """Return the error for making an owner where there is one."""
+        return OwnerRequired(
+            self.tenant.key,
+            f"it has an owner, {owner}, and can have no second one. Transfer it: "
+            "`people_of(tenant).transfer(owner, to)`.",
+        )
+
+    def no_owner(self, owner: Any) -> OwnerRequired:
+        """Return the error for leaving the tenant without an owner."""
+        return OwnerRequired(
+            self.tenant.key,
+            f"{owner} owns it. Transfer it to another member first: "
+            "`people_of(tenant).transfer(owner, to)`.",
+        )
+
+    def require_transferable(self, user: Any, old: Person, new: Person) -> None:
+        """Raise `OwnerRequired` unless the one owns it, and the other has access."""
+        if not old.is_owner:
+            raise OwnerRequired(self.tenant.key, f"{user} does not own it.")
+        if new.state != ACTIVE:
+            raise OwnerRequired(
+                self.tenant.key,
+                f"{new.user} has no access at present, and an owner needs it. Resume "
+                "them first, or transfer it to somebody else.",
+            )
 
     def only(self, name: str, users: Iterable[Any]) -> Any:
         """Return the one user; raise `NoSuchUser` for none and for several."""

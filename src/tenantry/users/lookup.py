@@ -22,6 +22,7 @@ from tenantry import guards
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import ACTIVE, override_tenant
+from tenantry.exceptions import TenantNotFound
 from tenantry.users.models import Membership, MembershipState
 from tenantry.users.roles import Role, of_membership
 
@@ -217,7 +218,10 @@ async def aask_for_nobody(tenant: TenantRef) -> None:
 
 def load(model: Any, user_pk: Any, tenant: TenantRef) -> Any:
     """Return the user with what they are in the tenant, in one query; or None."""
-    tenant_pk = registry.remembered(tenant.key).instance().pk
+    try:
+        tenant_pk = registry.remembered(tenant.key).instance().pk
+    except TenantNotFound:  # it was dropped meanwhile
+        return None
     of_tenant = FilteredRelation(
         "tenant_memberships", condition=Q(tenant_memberships__tenant=tenant_pk)
     )

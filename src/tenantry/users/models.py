@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 
-from tenantry.catalog.people import PK_LENGTH
+from tenantry.catalog.models import State
+from tenantry.catalog.people import NAME_LENGTH, PK_LENGTH
 from tenantry.conf import conf
+from tenantry.context import override_tenant
+from tenantry.exceptions import OwnsTenants
 
 __all__ = ["Counterpart", "Membership", "MembershipState"]
+
+
+def keep_owners(  # noqa: PLR0917  (Django's own signature)
+    collector: Any, field: Any, sub_objs: Any, using: str
+) -> None:
+    """Delete the memberships with their user; of an owner, let the admin say no.
+
+    The admin shows what is protected before it deletes; for all others
+    `refuse_owners_end` says more than Django's `ProtectedError` would.
+    """
+    if hasattr(collector, "add_edge"):
+        owned = {row for row in sub_objs if row.is_owner}
+        if owned:
+            msg = "Owners of tenants cannot be deleted."
+            raise models.ProtectedError(msg, owned)
+    models.CASCADE(collector, field, sub_objs, using)
 
 
 class MembershipState(models.TextChoices):
@@ -33,7 +54,7 @@ class Membership(models.Model):
     )
     user = models.ForeignKey(
         conf.shared_user_model,
-        on_delete=models.CASCADE,
+        on_delete=keep_owners,
         related_name="tenant_memberships",
     )
     state = models.CharField(
@@ -62,7 +83,8 @@ class Membership(models.Model):
 class Counterpart(models.Model):
     """The user of a tenant as whom a shared one works there.
 
-    Where tenants have users of their own, rows of theirs can refer to no other.
+    Where tenants have users of their own, rows of theirs can refer to no other. That
+    user is the one of this primary key and name; `granted` is what roles gave it last.
     """
 
     tenant = models.ForeignKey(
@@ -73,7 +95,9 @@ class Counterpart(models.Model):
     user = models.ForeignKey(
         conf.shared_user_model, on_delete=models.CASCADE, related_name="+"
     )
-    local_pk = models.CharField(max_length=PK_LENGTH)
+    local_pk = models.CharField(max_length=PK_LENGTH, null=True)  # noqa: DJ001  (not yet)
+    local_name = models.CharField(max_length=NAME_LENGTH, blank=True)
+    granted = models.JSONField(default=list)
 
     class Meta:
         constraints = (
@@ -87,3 +111,17 @@ class Counterpart(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.tenant}"
+
+
+def refuse_owners_end(instance: Any, **_: object) -> None:
+    """Raise `OwnsTenants` where an owner's membership goes before its tenant.
+
+    Receives `pre_delete` of memberships, so that deleting the user is refused as well.
+    """
+    if not instance.is_owner or instance.tenant.state == State.DROPPING:
+        return
+    with override_tenant(None):
+        rows = type(instance)._base_manager.select_related("tenant")
+        found = rows.filter(user_id=instance.user_id, is_owner=True)
+        owned = list(found.order_by("tenant__key"))
+        raise OwnsTenants(instance.user, owned, [row.tenant.key for row in owned])

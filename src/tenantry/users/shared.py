@@ -7,12 +7,9 @@ other: they lock the tenant's row.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.db import transaction
-from django.db.models import F
 
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
@@ -20,9 +17,8 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import (
     AlreadyAMember,
     NotAMember,
+    NotSupported,
     NotTheirUser,
-    OwnerRequired,
-    TenantNotFound,
 )
 from tenantry.types import LABEL_PREFIX
 from tenantry.users import accounts
@@ -40,8 +36,6 @@ from tenantry.users.base import (
 from tenantry.users.roles import OWNER, Role, merged, of_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tenantry.users.models import Membership
 
 MEMBERSHIP: str = "tenantry_users.Membership"
@@ -93,7 +87,7 @@ class SharedPeople(People):
         """Make a shared user a member."""
         given = self.roles(roles)
         self._require_shared(user)
-        with self._alone():
+        with self.alone():
             self.permit(by, *given)
             return self._join(user, given, by)
 
@@ -107,7 +101,7 @@ class SharedPeople(People):
     ) -> Person:
         """Make a shared account and its membership."""
         given = self.roles(roles)
-        with self._alone():
+        with self.alone():
             self.permit(by, *given)
             user = accounts.make(
                 self._users(), self.tenant.key, email, password=password, **fields
@@ -117,7 +111,7 @@ class SharedPeople(People):
     def grant(self, user: Any, *roles: str, by: Any = None) -> Person:
         """Give the member roles."""
         given = self.roles(roles)
-        with self._alone():
+        with self.alone():
             row = self._row(user)
             self.permit(by, *given)
             if owner_named(given) and not row.is_owner:
@@ -127,7 +121,7 @@ class SharedPeople(People):
 
     def revoke(self, user: Any, *roles: str, by: Any = None) -> Person:
         """Take roles from the member."""
-        with self._alone():
+        with self.alone():
             row = self._row(user)
             taken = self.roles(roles, held=row.roles)
             self.permit(by, *taken)
@@ -155,17 +149,10 @@ class SharedPeople(People):
     def transfer(self, user: Any, to: Any, by: Any = None) -> Person:
         """Hand the ownership to another member."""
         owner = self.roles([OWNER])
-        with self._alone():
+        with self.alone():
             old, new = self._row(user), self._row(to)
             self.permit(by, *owner)
-            if not old.is_owner:
-                raise OwnerRequired(self.tenant.key, f"{user} does not own it.")
-            if person_of(new).state != ACTIVE:
-                raise OwnerRequired(
-                    self.tenant.key,
-                    f"{to} has no access at present, and an owner needs it. Resume "
-                    "them first, or transfer it to somebody else.",
-                )
+            self.require_transferable(user, person_of(old), person_of(new))
             old.is_owner, new.is_owner = False, True
             if old.pk != new.pk:
                 old.save(update_fields=["is_owner"])
@@ -184,16 +171,6 @@ class SharedPeople(People):
             return powers_of(row)
 
     # Rows; all in the shared database.
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Open a transaction in which nobody else changes this tenant's members."""
-        with override_tenant(None), transaction.atomic():
-            tenants = registry.tenant_model._base_manager
-            # Locks the row in every database, SQLite too.
-            if not tenants.filter(key=self.tenant.key).update(name=F("name")):
-                raise TenantNotFound(self.tenant.key)
-            yield
 
     def _users(self) -> Any:
         return apps.get_model(conf.shared_user_model)
@@ -244,7 +221,7 @@ class SharedPeople(People):
         return person_of(row)
 
     def _put(self, user: Any, state: str, action: str, *, by: Any) -> Person:
-        with self._alone():
+        with self.alone():
             row = self._row(user)
             self.permit(by, powers_of(row))
             if state == SUSPENDED:
@@ -256,7 +233,7 @@ class SharedPeople(People):
             return person_of(row)
 
     def _end(self, user: Any, action: str, *, by: Any, actor: Any = None) -> None:
-        with self._alone():
+        with self.alone():
             row = self._row(user)
             self.permit(by, powers_of(row))
             self._refuse_owner(row)
@@ -278,23 +255,21 @@ class SharedPeople(People):
     def _require_no_owner(self) -> None:
         owner = self._rows().filter(is_owner=True).first()
         if owner is not None:
-            raise OwnerRequired(
-                self.tenant.key,
-                f"it has an owner, {owner.user}, and can have no second one. Transfer "
-                "it: `people_of(tenant).transfer(owner, to)`.",
-            )
+            raise self.second_owner(owner.user)
 
     def _refuse_owner(self, row: Membership) -> None:
         if row.is_owner:
-            raise OwnerRequired(
-                self.tenant.key,
-                f"{row.user} owns it. Transfer it to another member first: "
-                "`people_of(tenant).transfer(owner, to)`.",
-            )
+            raise self.no_owner(row.user)
 
 
 def membership_model() -> Any:
-    """Return the model of memberships; it needs "tenantry.users" in INSTALLED_APPS."""
+    """Return the model of memberships; raise `NotSupported` where there are none."""
+    if not apps.is_installed("tenantry.users"):
+        msg = (
+            "Without 'tenantry.users' in INSTALLED_APPS shared users are members of no "
+            "tenant. Add it, and run `manage.py migrate`."
+        )
+        raise NotSupported(msg)
     return apps.get_model(MEMBERSHIP)
 
 

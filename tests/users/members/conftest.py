@@ -20,3 +20,21 @@ def user(tenants):
     made = User.objects.create_user("ann", "ann@example.com", "pw")
     yield made
     User.objects.filter(pk=made.pk).delete()
+
+
+@pytest.fixture(scope="module")
+def pair(database, django_db_blocker):
+    """Two tenants for the tests of a module; no users are left after it."""
+    from django.contrib.auth.models import Group, User
+
+    with django_db_blocker.unblock(), two_tenants() as made:
+        yield made
+        User.objects.all().delete()
+        Group.objects.all().delete()
+
+
+@pytest.fixture
+def both(pair, django_db_blocker):
+    """The two tenants, for a test of its own users."""
+    with django_db_blocker.unblock():
+        yield pair

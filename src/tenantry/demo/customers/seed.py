@@ -18,10 +18,13 @@ from django.contrib.auth.models import User
 from django.core.management.color import no_style
 from django.db import connection, transaction
 
+from tenantry import override_tenant
 from tenantry.demo.customers.names import trade_of
 from tenantry.demo.shop.looks import BACKDROPS, MIXES, dice, look_of
 from tenantry.demo.shop.models import Post, Product, Shop
 from tenantry.demo.shop.trades import ABOUTS, ADJECTIVES, BLURBS, POSTS, TRADES
+from tenantry.users.people import people_of
+from tenantry.users.roles import OWNER
 
 if TYPE_CHECKING:
     from random import Random
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = 8
 PASSWORD = "demo"  # noqa: S105  (shown on every page)
+STAFF = "staff"
 HALF = Decimal("0.5")
 SPRING = dt.date(2026, 3, 1)
 
@@ -50,18 +54,47 @@ def article_of(key: str, number: int) -> str:
 def seed(*, tenant: AbstractTenant, **_: Any) -> None:
     """Fill the active tenant; a receiver of `tenant_provisioned`."""
     throw = dice(tenant.key)
+    _owner(tenant)
     with transaction.atomic():
-        User.objects.create(
-            pk=1,
-            username=tenant.key,
-            password=_password_hash(),
-            is_staff=True,
-            is_superuser=True,
-        )
         _shop(tenant, throw).save(force_insert=True)
         Product.objects.bulk_create(_products(tenant.key, throw))
         Post.objects.bulk_create(_posts(throw))
-        _let_sequences_follow(User, Product, Post)
+        _let_sequences_follow(Product, Post)
+
+
+def _owner(tenant: AbstractTenant) -> None:
+    """Make the shop's owner: a user of its own, or a shared one who is a member.
+
+    Who signs up for a shop is its owner already.
+    """
+    people = people_of(tenant)
+    if people.all():
+        return
+    facts = {
+        "username": tenant.key,
+        "email": f"{tenant.key}@example.com",
+        "password": _password_hash(),
+    }
+    if settings.DEMO_USERS in {"confined", "both"}:
+        facts["pk"] = 1
+        with transaction.atomic():
+            user = User.objects.create(**facts)
+            _let_sequences_follow(User)
+    else:
+        with override_tenant(None):
+            user = User.objects.create(**facts)
+    people.add(user, OWNER)
+
+
+def make_staff() -> None:
+    """Make the one who supports all shops, at the shared site."""
+    User.objects.create(
+        username=STAFF,
+        email=f"{STAFF}@example.com",
+        password=_password_hash(),
+        is_staff=True,
+        is_superuser=True,
+    )
 
 
 def _let_sequences_follow(*models: type[Model]) -> None:

@@ -61,6 +61,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "windows": [window(t) for t in round_the_wheel(tenants)] if whole else [],
         "whole": whole,
         "isolation": settings.DEMO_ISOLATION,
+        "users": settings.DEMO_USERS,
         "record": record(),
     }
     return render(request, "customers/index.html", context)

@@ -21,11 +21,17 @@ VERBS = (
     "migrate",
     "run",
     "status",
+    "audit",
     "doctor",
     "adopt",
     "suspend",
     "resume",
+    "members",
+    "grant",
+    "revoke",
+    "transfer",
     "drop",
+    "purge",
 )
 
 

@@ -4,6 +4,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
+import tenantry.users.models
 from tenantry.conf import conf
 
 TENANT_MODEL = conf.tenant_model or "tenantry.Tenant"
@@ -31,7 +32,9 @@ class Migration(migrations.Migration):
                         verbose_name="ID",
                     ),
                 ),
-                ("local_pk", models.CharField(max_length=255)),
+                ("local_pk", models.CharField(max_length=255, null=True)),
+                ("local_name", models.CharField(blank=True, max_length=254)),
+                ("granted", models.JSONField(default=list)),
                 (
                     "tenant",
                     models.ForeignKey(
@@ -108,7 +111,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=tenantry.users.models.keep_owners,
                         related_name="tenant_memberships",
                         to=conf.shared_user_model,
                     ),

@@ -1,11 +1,231 @@
-"""Pages: signup."""
+"""Pages: signing up, at the shared site or a tenant, and waiting for a new one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model, login
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView
+from django.core.exceptions import ValidationError
+from django.core.signing import BadSignature
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpResponseRedirect
+from django.urls import NoReverseMatch, path, reverse
+from django.utils.decorators import method_decorator
+
+from tenantry.catalog import audit
+from tenantry.conf import DEFAULT_PLACEMENT, conf
+from tenantry.context import get_tenant
+from tenantry.exceptions import KeyTaken, LocationTaken, NotSupported
+from tenantry.kinds import DEFAULT_KIND
+from tenantry.users import signup, waiting
+from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
+from tenantry.users.pending import have_own_users
+from tenantry.users.views import deletion
+from tenantry.users.views.page import Page
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
     from django.urls import URLPattern
 
-of_tenants: list[URLPattern] = []
-of_shared_site: list[URLPattern] = []
+ACCOUNT, TENANT = "account", "tenant"
+LOOK_AGAIN = 2  # seconds
+
+
+class AccountView(Page):
+    """Makes an account, where `SIGNUP` is "account": in the place that is active."""
+
+    template_name = "tenantry/signup.html"
+    form_class: type[AccountForm] | None = None
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the form."""
+        del request
+        return self.show(forms=[self.form()])
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Make the account and sign in."""
+        form = self.form(request.POST)
+        if not form.is_valid():
+            return self.show(forms=[form])
+        try:
+            with transaction.atomic():
+                user = form.save()
+                audit.record("account.created", actor=user, target=user)
+        except IntegrityError:
+            form.tell_taken()
+            return self.show(forms=[form])
+        sign_in(request, user)
+        return HttpResponseRedirect(LoginView().get_default_redirect_url())
+
+    def form(self, *given: Any) -> AccountForm:
+        """Return the form of the users who are where the visitor is; else 404."""
+        tenant = get_tenant()
+        kind = DEFAULT_KIND if tenant is None else tenant.kind
+        if conf.signup != ACCOUNT or have_own_users(kind) != (tenant is not None):
+            raise Http404
+        model = get_user_model() if tenant else apps.get_model(conf.shared_user_model)
+        return (self.form_class or account_form(model))(*given)
+
+
+class SignupView(Page):
+    """Makes an account with a tenant of its own; of a user who has none, the tenant.
+
+    `kind` and `placement` are those of the new tenants.
+    """
+
+    template_name = "tenantry/signup.html"
+    account_form_class: type[AccountForm] | None = None
+    tenant_form_class: type[TenantForm] = TenantForm
+    kind = DEFAULT_KIND
+    placement = DEFAULT_PLACEMENT
+
+    # Provisioning is durable: it is in no transaction of the request's.
+    @method_decorator(login_not_required)
+    @method_decorator(transaction.non_atomic_requests)
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Serve it, where `SIGNUP` has it."""
+        if conf.signup == ACCOUNT:
+            return AccountView.as_view()(request)
+        if conf.signup != TENANT or get_tenant() is not None:
+            raise Http404
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the forms, to whom has no tenant yet."""
+        own = self.own_page(request)
+        return own or self.show(forms=self.forms(request))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Record account and tenant at once; then make it, and the visitor wait."""
+        own = self.own_page(request)
+        if own is not None:
+            return own
+        forms = self.forms(request, request.POST)
+        *account, tenant_form = forms
+        valid = [form.is_valid() for form in forms]  # each tells its errors
+        if not all(valid):
+            return self.show(forms=forms)
+        user = account[0].save(commit=False) if account else request.user
+        tenant = tenant_form.tenant
+        try:
+            signup.begin(user, tenant, domains=tenant_form.domains())
+        except (KeyTaken, LocationTaken):
+            # Their own second click, perhaps.
+            own = self.own_page(request)
+            if own is None:
+                tenant_form.tell_taken()
+            return own or self.show(forms=forms)
+        except (IntegrityError, ValidationError) as error:
+            return self.tell(forms, error)
+        if account and not self.have_own_users:
+            sign_in(request, user)
+        waiting.start(tenant)
+        return HttpResponseRedirect(waiting_url(tenant))
+
+    @property
+    def have_own_users(self) -> bool:
+        """Whether the new tenants have users of their own."""
+        return have_own_users(self.kind)
+
+    def forms(self, request: HttpRequest, *given: Any) -> list[Any]:
+        """Return what is asked: the tenant, and the account of who is not signed in."""
+        tenant = self.tenant_form_class(
+            *given, kind=self.kind, placement=self.placement
+        )
+        if not self.have_own_users and request.user.is_authenticated:
+            return [tenant]
+        own = self.have_own_users
+        model = get_user_model() if own else apps.get_model(conf.shared_user_model)
+        form = self.account_form_class or account_form(model)
+        return [form(*given, is_first=own), tenant]
+
+    def own_page(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the way of a user who has a tenant: into it."""
+        if self.have_own_users or not request.user.is_authenticated:
+            return None
+        own = signup.own_tenants(request.user)
+        return HttpResponseRedirect(waiting_url(own[0])) if own else None
+
+    def tell(self, forms: list[Any], error: Exception) -> HttpResponse:
+        """Say what somebody else has taken while this was on its way."""
+        *account, tenant = forms
+        for form in account:
+            if not form.is_first:
+                form.tell_taken()
+        if isinstance(error, ValidationError):
+            tenant.add_error(None, error.messages)
+        elif not any(form.errors for form in account):
+            tenant.tell_taken()
+        return self.show(forms=forms)
+
+
+class WaitingView(Page):
+    """Says how far the tenant is that the visitor signed up for; ends in the tenant."""
+
+    template_name = "tenantry/waiting.html"
+
+    @method_decorator(login_not_required)
+    @method_decorator(transaction.non_atomic_requests)
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Serve it in no transaction: it may go on with provisioning."""
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, ticket: str) -> HttpResponse:
+        """Look, and look again after a while, or go in."""
+        del request
+        try:
+            progress, tenant = waiting.look(ticket)
+        except BadSignature:
+            raise Http404 from None
+        if progress is waiting.Progress.READY:
+            address = door(tenant)
+            if address is not None:
+                return HttpResponseRedirect(address)
+        page = self.show(progress=progress.value, name=str(tenant or ""))
+        if progress is waiting.Progress.WORKING:
+            page["Refresh"] = str(LOOK_AGAIN)
+        return page
+
+
+def waiting_url(tenant: Any) -> str:
+    """Return the page on which the visitor waits for this tenant."""
+    return reverse("tenantry_waiting", args=[waiting.ticket(tenant)])
+
+
+def door(tenant: Any) -> str | None:
+    """Return where somebody enters the tenant; None where nothing leads to it.
+
+    Shared users are signed in there by the shared site; a tenant's own sign in.
+    """
+    name = "tenantry_login" if have_own_users(tenant.kind) else "tenantry_enter"
+    try:
+        try:
+            url = tenant.url(name)
+        except NoReverseMatch:
+            url = tenant.url("/")
+    except NotSupported:
+        return None
+    return str(url)
+
+
+def sign_in(request: HttpRequest, user: Any) -> None:
+    """Sign the new user in, as by the first of AUTHENTICATION_BACKENDS."""
+    login(request, user, backend=conf.authentication_backends[0])
+
+
+of_tenants: list[URLPattern] = [
+    path("signup/", SignupView.as_view(), name="tenantry_signup"),
+]
+of_shared_site: list[URLPattern] = [
+    path("signup/", SignupView.as_view(), name="tenantry_signup"),
+    path("signup/<str:ticket>/", WaitingView.as_view(), name="tenantry_waiting"),
+    *deletion.of_shared_site,
+]

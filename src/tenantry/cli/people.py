@@ -1,0 +1,47 @@
+"""What the verbs for the people of a tenant have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry.catalog.registry import registry
+from tenantry.users.people import members_of, people_of
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from django.core.management.base import BaseCommand
+
+    from tenantry.users.people import People, Person
+
+
+def add_person(parser: ArgumentParser) -> None:
+    """Add the tenant and a user."""
+    add_tenant(parser)
+    parser.add_argument(
+        "user", metavar="USER", help="user name, e-mail address or primary key"
+    )
+
+
+def add_tenant(parser: ArgumentParser) -> None:
+    """Add the tenant, and which of its people are meant."""
+    parser.add_argument("key", metavar="KEY")
+    parser.add_argument(
+        "--shared",
+        action="store_true",
+        help="shared users who are members, where the tenant has its own users too",
+    )
+
+
+def chosen_people(options: dict[str, Any]) -> People:
+    """Return the people of the tenant that was named; raise `TenantNotFound`."""
+    ref = registry.ref(options["key"])
+    return members_of(ref) if options["shared"] else people_of(ref)
+
+
+def tell(command: BaseCommand, person: Person, *, key: str) -> None:
+    """Print what somebody now is in the tenant."""
+    roles = [*(["owner"] if person.is_owner else []), *person.roles]
+    command.stdout.write(
+        f"{person.user} in {key}: {', '.join(roles) or 'no roles'} ({person.state})."
+    )
