@@ -468,6 +468,9 @@ MISTAKES = [
             ("EMAIL_BACKEND", "does not choose code"),
             ("CSRF_TRUSTED_ORIGINS", "CSRF_TRUST_OWN_DOMAINS"),
             ("TENANTRY", "what a tenant is"),
+            ("SIMPLE_JWT", "SimpleJWT keeps what it read first"),
+            ("OAUTH2_PROVIDER", "keeps what it read first"),
+            ("REST_FRAMEWORK", "keeps what it read first"),
             ("EMAIL_HOST", "would be sent to a tenant's server"),
             ("EMAIL_USE_TLS", "without EMAIL_HOST"),
         ]
