@@ -3,6 +3,7 @@
 import re
 import signal
 import threading
+from email import message_from_string
 from queue import Empty, Queue
 from urllib.parse import urlsplit
 
@@ -34,22 +35,28 @@ class Served:
 
     def link(self, address):
         """Return the link of the next mail to the address."""
-        to_them = False
+        lines = []
         while True:
             try:
                 line = self.lines.get(timeout=PATIENCE_SECONDS)
             except Empty:
                 pytest.fail(f"no mail to {address}")
-            to_them = to_them or line.strip() == f"To: {address}"
-            found = LINK.search(line)
-            if to_them and found:
-                return found[0]
+            if not line.startswith("-" * 79):
+                lines.append(line)
+                continue
+            text = "".join(lines)
+            mail = message_from_string(text[text.index("Content-Type") :])
+            if mail["To"] == address:
+                return LINK.search(mail.get_payload(decode=True).decode())[0]
+            lines = []
 
     def end(self):
         self.process.send_signal(signal.SIGINT)
         errors = self.process.stderr.read()
         self.process.wait(timeout=PATIENCE_SECONDS)
         self.reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
         assert self.process.returncode == 0, errors
 
 
@@ -237,7 +244,10 @@ def test_shared_users_who_are_members(start, browser):
 def test_a_shop_for_each_who_signs_up(start, browser):
     served = start("own")
     cid = Person(browser, served).sign_up(
-        username="cid", email="cid@x.org", name="Cid Kites", key="cid-kites"
+        username="cid",
+        email="cid@x.org",
+        tenant_name="Cid Kites",
+        tenant_key="cid-kites",
     )
     cid.page.wait_for_url("http://cid-kites.localhost:*/**")
     assert cid.people("cid-kites") == ["cid"]

@@ -85,6 +85,7 @@ ROOT_URLCONF = "tenantry.demo.urls"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],  # pages of people in our look
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
