@@ -277,6 +277,14 @@ def test_an_account_alone_is_made_where_the_settings_say_so(settings):
     assert client.session["_auth_user_id"] == str(user("ann").pk)
     assert not Tenant.objects.exists()
     assert "already exists" in text_of(sign_up(visitor(), "Ann"))
+    assert client.get("/people/signup/").url == "/people/tenants/"
+    assert client.post("/people/signup/", form("bob")).url == "/people/tenants/"
+    assert get_user_model().objects.count() == 1
+
+
+def test_what_the_user_model_requires_is_asked_for():
+    given = {**form("ann", key=new_key()), "email": ""}
+    assert "required" in text_of(visitor().post("/people/signup/", given))
 
 
 @pytest.mark.parametrize("what", [None, "account", "tenant"])

@@ -62,11 +62,14 @@ class AccountView(AddressFirst):
             form.tell_taken()
             return self.show(forms=[form])
         sign_in(request, user)
-        return HttpResponseRedirect(Login().get_default_redirect_url())
+        return HttpResponseRedirect(landing())
 
     def ask(self, request: HttpRequest) -> HttpResponse | None:
-        """Return the page that asks for the address, where it is to be confirmed."""
-        return self.address_page(request, self.model, is_first=False)
+        """Return what comes before the form: the way on, the address; else None."""
+        model = self.model
+        if request.user.is_authenticated:
+            return HttpResponseRedirect(landing())
+        return self.address_page(request, model, is_first=False)
 
     @property
     def model(self) -> Any:
@@ -223,6 +226,11 @@ class WaitingView(Page):
         if progress is waiting.Progress.WORKING:
             page["Refresh"] = str(LOOK_AGAIN)
         return page
+
+
+def landing() -> str:
+    """Return where somebody goes who has signed in here."""
+    return Login().get_default_redirect_url()
 
 
 def waiting_url(tenant: Any) -> str:
