@@ -254,8 +254,14 @@ def test_a_ticket_is_worthless_for_a_later_tenant_of_that_key():
         from tenantry.lifecycle.provision import undo
 
         undo(tenant)
-    provision(key=key)
+    later = provision(key=key)
     assert waiting.look(old) == (waiting.Progress.GONE, None)
+
+    def by_key_alone(_pk, key):
+        return Tenant.objects.get(key=key)
+
+    with replaced(waiting, "_row", by_key_alone):  # the negative control
+        assert waiting.look(old) == (waiting.Progress.READY, later)
 
 
 def test_who_owns_a_tenant_is_led_to_it():
