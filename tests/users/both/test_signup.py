@@ -4,17 +4,26 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from tenantry import override_tenant
+from tenantry.users import waiting
 from tenantry.users.models import Membership
 from tenantry.users.people import people_of
 from tests.customers.models import Tenant
-from tests.users.signing_up import SHARED, form, sign_up, signing_up_makes, visitor
+from tests.users.signing_up import (
+    SHARED,
+    UNTIL_DONE,
+    form,
+    sign_up,
+    signing_up_makes,
+    visitor,
+)
 from tests.world import drop, new_key, provision
 
 pytestmark = pytest.mark.usefixtures("database", "access")
 
 
 @pytest.fixture
-def access(django_db_blocker):
+def access(django_db_blocker, monkeypatch):
+    monkeypatch.setattr(waiting, "PATIENCE", UNTIL_DONE)
     with django_db_blocker.unblock():
         yield
         drop(*Tenant.objects.all())

@@ -6,12 +6,13 @@ from django.contrib.auth import get_user_model
 from tenantry import override_tenant
 from tenantry.models import PendingOwner
 from tenantry.signals import lifecycle_step, tenant_provisioned
-from tenantry.users import pending, signup
+from tenantry.users import pending, signup, waiting
 from tests.customers.models import Tenant
 from tests.users.browser import Browser
 from tests.users.signing_up import (
     PASSWORD,
     SHARED,
+    UNTIL_DONE,
     form,
     receiving,
     sign_up,
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.usefixtures("database", "access")
 
 
 @pytest.fixture
-def access(django_db_blocker, settings):
+def access(django_db_blocker, settings, monkeypatch):
+    monkeypatch.setattr(waiting, "PATIENCE", UNTIL_DONE)
     signing_up_makes(settings, "tenant")
     with django_db_blocker.unblock():
         yield

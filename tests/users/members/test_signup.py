@@ -23,6 +23,7 @@ from tests.users.browser import Browser
 from tests.users.signing_up import (
     PASSWORD,
     SHARED,
+    UNTIL_DONE,
     form,
     mails_are_kept,
     receiving,
@@ -37,7 +38,8 @@ pytestmark = pytest.mark.usefixtures("database", "access")
 
 
 @pytest.fixture
-def access(django_db_blocker, settings):
+def access(django_db_blocker, settings, monkeypatch):
+    monkeypatch.setattr(waiting, "PATIENCE", UNTIL_DONE)
     signing_up_makes(settings, "tenant")
     with django_db_blocker.unblock():
         yield
