@@ -37,8 +37,8 @@ from tenantry.service_checks import of_services
 from tenantry.sign_in_checks import of_sign_in
 from tenantry.signup_checks import of_signup
 from tenantry.users.member_checks import of_members
-from tenantry.users.staff_checks import of_staff
 from tenantry.users.middleware_checks import of_middleware
+from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
