@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core import mail, signing
 from django.core.exceptions import ValidationError
+from django.db import connections
 from django.db.models import UniqueConstraint
 from django.db.models.functions import Lower
 
@@ -78,6 +79,14 @@ def test_the_visitor_ends_in_the_tenant_signed_in():
     assert browser.visited[-1] == f"https://{key}.{SHARED}/"
     assert page.status_code == 200
     assert browser.name(Tenant.objects.get(key=key)) == "ann"
+
+
+def test_it_works_where_each_request_is_a_transaction(monkeypatch):
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    key, client = new_key(), visitor()
+    response = sign_up(client, "ann", key=key)
+    assert end_of(client, response).status_code == 302
+    assert memberships_of(user("ann")).get().is_owner
 
 
 def test_the_key_is_proposed_by_the_name():
