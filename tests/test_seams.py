@@ -10,8 +10,10 @@ from importlib.util import find_spec
 import pytest
 from django.conf import LazySettings, settings
 from django.contrib import auth
+from django.contrib.admin.models import LogEntryManager
 from django.contrib.admin.options import BaseModelAdmin, ModelAdmin
 from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.templatetags.log import AdminLogNode
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -281,6 +283,18 @@ SUBSTITUTED = {
     ],
     "the_log_of_all_tenants_is_shown_to_none": [
         (ModelAdmin, "history_view", "self, request, object_id, extra_context"),
+    ],
+    "sessions_of_the_shared_site_name_its_users": [
+        (auth, "_get_user_session_key", "request"),
+        (auth, "_aget_user_session_key", "request"),
+    ],
+    "the_log_of_the_shared_site_is_the_audit": [
+        (
+            LogEntryManager,
+            "log_actions",
+            "self, user_id, queryset, action_flag, change_message, single_object",
+        ),
+        (AdminLogNode, "render", "self, context"),
     ],
     "the_admin_offers_what_is_there": [
         (AutocompleteJsonView, "process_request", "self, request"),

@@ -8,6 +8,7 @@ LISTS = {
     "members": (AUTH, []),
     "confined": ([], AUTH),
     "both": (AUTH, AUTH),
+    "two_models": ([*AUTH, "staff", "admin"], AUTH),
 }
 
 
@@ -28,7 +29,10 @@ def arranged(found, arrangement):
         "TENANT_APPS": [*own, "admin", "shop"],
         "SHARED_URLCONF": "tests.users.urls_shared",
     }
-    if arrangement == "both":
+    if arrangement == "two_models":
+        settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], "tests.staff"]
+        settings["TENANTRY"]["SHARED_USER_MODEL"] = "staff.Staff"
+    if arrangement in ("both", "two_models"):
         settings["AUTHENTICATION_BACKENDS"] = [
             "tenantry.users.shared_backend.SharedUserBackend",
             "django.contrib.auth.backends.ModelBackend",
