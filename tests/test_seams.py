@@ -40,6 +40,7 @@ from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
 from django.db.models.sql import compiler
 from django.db.models.sql.query import Query
+from django.db.models.sql.subqueries import DeleteQuery
 from django.db.utils import ConnectionHandler
 from django.http import request as http_request
 from django.middleware.csrf import CsrfViewMiddleware
@@ -179,6 +180,9 @@ SUBSTITUTED = {
         (QuerySet, "bulk_update", "self, objs, fields, batch_size"),
         (QuerySet, "bulk_create", BULK_CREATE),
     ],
+    "shared_rows_are_not_turned_to_tenants_objects": [
+        (QuerySet, "update", "self, **kwargs"),
+    ],
     "objects_given_to_related_managers_are_checked": [
         (related_descriptors, "create_reverse_many_to_one_manager", "superclass, rel"),
         (
@@ -314,6 +318,28 @@ SUBSTITUTED = {
         (post_migrate, "send", "sender, **named"),
     ],
     "tasks_run_in_their_tenant": TASKS,
+    "objects_saved_by_an_impersonator_are_named": [
+        (
+            QuerySet,
+            "_insert",
+            (
+                "self, objs, fields, returning_fields, raw, using, on_conflict, "
+                "update_fields, unique_fields"
+            ),
+        ),
+        (
+            Model,
+            "_do_update",
+            (
+                "self, base_qs, using, pk_val, values, update_fields, forced_update, "
+                "returning_fields"
+            ),
+        ),
+    ],
+    "objects_deleted_by_an_impersonator_are_named": [
+        (QuerySet, "_raw_delete", "self, using"),
+        (DeleteQuery, "delete_batch", "self, pk_list, using"),
+    ],
 }
 # These put an object of ours in place of Django's, or in apps that are not installed
 # here; each has a test of its own, below or with its scope.
@@ -330,7 +356,7 @@ OF_THEIR_OWN = {
     "the_record_of_migrations_is_no_app",
 }
 # Parameters that Django 5.2 has not, and that only Django itself passes.
-NEWER = {"force_collection", "fetch_mode"}
+NEWER = {"force_collection", "fetch_mode", "returning_fields"}
 EACH = [
     pytest.param(*place, id=f"{getattr(place[0], '__name__', '')}.{place[1]}")
     for places in SUBSTITUTED.values()

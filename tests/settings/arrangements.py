@@ -3,6 +3,8 @@
 import django
 
 AUTH = ["contenttypes", "auth", "sessions"]
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+USERS = "tenantry.users.middleware.UsersMiddleware"
 LISTS = {
     # arrangement: the apps of people in SHARED_APPS, and in TENANT_APPS
     "members": (AUTH, []),
@@ -21,6 +23,11 @@ def arranged(found, arrangement):
     log = ["admin"] if shared else []
     settings["ARRANGEMENT"] = arrangement
     settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], *users]
+    settings["MIDDLEWARE"] = [
+        each
+        for name in settings["MIDDLEWARE"]
+        for each in ((name, USERS) if name == AUTHENTICATION else (name,))
+    ]
     settings["ROOT_URLCONF"] = "tests.users.urls"
     settings["LOGIN_URL"] = "tenantry_login"
     settings["TENANTRY"] = {
