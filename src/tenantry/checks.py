@@ -34,10 +34,10 @@ from tenantry.kinds import DEFAULT_KIND
 from tenantry.neighbour_checks import of_pointers, of_sign_on
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
-from tenantry.sign_in_checks import of_sign_in
 from tenantry.signup_checks import of_signup
 from tenantry.users.member_checks import of_members
 from tenantry.users.middleware_checks import of_middleware
+from tenantry.users.sign_in_checks import of_sign_in
 from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
