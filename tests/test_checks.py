@@ -654,6 +654,7 @@ MISTAKES = [
         {"TENANTRY": ours(INVITATION_DAYS=0)},
         "too old when it is sent",
         {"TENANTRY": ours(INVITATION_DAYS=0.5)},
+    ),
     ("E095", {"TENANTRY": ours(SIGNUP="both")}, "'both'", {"TENANTRY": ours()}),
     (
         "E095",
