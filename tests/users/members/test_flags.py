@@ -74,10 +74,10 @@ def test_without_the_tenant_in_the_memory_the_first_answer_would_hold_everywhere
     user = new_user()
     join(user, a, "admin")
 
-    def place_of(user, _, name):
+    def memory_of(user, _, name):
         return user.__dict__.setdefault("memory", {}), name
 
-    with replaced(lookup, "place_of", place_of):
+    with replaced(lookup, "memory_of", memory_of):
         with override_tenant(a):
             assert flags(user) == ADMIN
         with override_tenant(b):

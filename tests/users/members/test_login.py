@@ -173,13 +173,12 @@ def test_the_password_is_in_no_error_report(both, ask):
             ask(username="ann", password=secret)
         except ZeroDivisionError:
             report = ExceptionReporter(RequestFactory().get("/"), *sys.exc_info())
-    django = backends.__file__
     frames = [
         frame
         for frame in report.get_traceback_frames()
-        if frame["filename"] in (django, sign_in_seams.__file__)
+        if frame["filename"] == sign_in_seams.__file__
     ]
-    assert len(frames) == 2
+    assert len(frames) == 1
     assert secret not in str([frame["vars"] for frame in frames])
 
 
