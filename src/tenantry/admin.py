@@ -28,7 +28,7 @@ from django.utils.html import format_html
 
 from tenantry.audit_admin import AuditEntryAdmin, ImpersonationAdmin
 from tenantry.catalog.models import PERMANENT, TenantRow
-from tenantry.catalog.people import AuditEntry, Impersonation
+from tenantry.catalog.people import AuditEntry, Impersonation, Invitation
 from tenantry.catalog.registry import Entry, registry
 from tenantry.conf import conf
 from tenantry.context import override_tenant
@@ -36,6 +36,7 @@ from tenantry.exceptions import LifecycleError, NotSupported
 from tenantry.fleet.migrate import migrate_fleet
 from tenantry.fleet.plan import plan_fleet
 from tenantry.fleet.runner import Step, run
+from tenantry.invitation_admin import InvitationAdmin
 from tenantry.isolation import isolations
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.lifecycle import state as service
@@ -53,6 +54,7 @@ __all__ = [
     "DomainAdmin",
     "DomainInline",
     "ImpersonationAdmin",
+    "InvitationAdmin",
     "TenantAdmin",
 ]
 
@@ -367,3 +369,4 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 admin.site.register(AuditEntry, AuditEntryAdmin)
 admin.site.register(Impersonation, ImpersonationAdmin)
+admin.site.register(Invitation, InvitationAdmin)
