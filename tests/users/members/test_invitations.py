@@ -517,6 +517,13 @@ def test_who_is_signed_in_at_the_shared_site_accepts_there(a, email):
     assert is_in(a, email)
 
 
+def test_the_page_of_somebody_with_an_account_leads_to_the_shared_site(a, email):
+    user_of(None, email=email)
+    invite(a, email)
+    _, page = opened(a, token_of_mail())
+    assert f'href="https://example.com/people/accept/{token_of_mail()}/"' in page.text
+
+
 def test_another_account_at_the_shared_site_does_not(a, email):
     user = user_of(None)
     invite(a, email)

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import get_script_prefix, path
+from django.urls import NoReverseMatch, get_script_prefix, path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
@@ -25,7 +25,8 @@ from django.views.decorators.http import require_POST, require_safe
 from tenantry.catalog.models import State
 from tenantry.catalog.registry import registry
 from tenantry.context import get_tenant
-from tenantry.exceptions import NotInvited, PeopleError
+from tenantry.exceptions import NotInvited, NotSupported, PeopleError
+from tenantry.routing.absolute import shared_url
 from tenantry.users import acceptance
 from tenantry.users import invitations as acts
 from tenantry.users.addresses import is_same
@@ -147,8 +148,22 @@ def accept(request: HttpRequest) -> HttpResponse:
     except (ValidationError, IntegrityError) as error:
         taken = "That cannot be: some of it may be somebody else's."
         form.add_error(None, getattr(error, "messages", taken))
-    context = {"form": form, "invitation": invitation}
+    context = {
+        "form": form,
+        "invitation": invitation,
+        "shared_site": _at_shared_site(request, form),
+    }
     return render(request, "tenantry/accept.html", context)
+
+
+def _at_shared_site(request: HttpRequest, form: Any) -> str | None:
+    """Return where a shared account accepts that signs in by more than a password."""
+    if not isinstance(form, PasswordForm) or acceptance.home_of(form.invitation):
+        return None
+    try:
+        return shared_url("tenantry_accept", request.session[TOKEN])
+    except (NoReverseMatch, NotSupported):
+        return None
 
 
 def _form(request: HttpRequest, invitation: Invitation) -> Any:
