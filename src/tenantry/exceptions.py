@@ -11,6 +11,7 @@ TenantryError
 ├── TooManyConnections       the limit on open tenant databases is reached
 ├── MayNotEnter              a shared user may not work in that tenant
 ├── UsedByTenants            tenants' rows keep a shared object from being deleted
+├── ImpersonationRefused     somebody may not act as another, or not as that one
 ├── NotSupported             this isolation or engine cannot do that
 ├── InvalidIdentifier        a name that the engine would not take as it is
 ├── UnusableSetting          a tenant's own value of a setting cannot be used
@@ -186,6 +187,14 @@ class UsedByTenants(TenantryError, ProtectedError, RestrictedError):
             shown.append(f"and {more} more")
         text = f"{what} cannot be deleted: {reason} ({'; '.join(shown)})."
         Exception.__init__(self, text)
+
+
+class ImpersonationRefused(TenantryError):
+    """Somebody may not act as another, or not as that one; the message says why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Nobody was impersonated: {reason}.")
 
 
 class MayNotEnter(TenantryError, PermissionDenied):

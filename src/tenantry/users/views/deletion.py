@@ -10,8 +10,8 @@ from django.urls import path, reverse
 from tenantry.conf import conf
 from tenantry.exceptions import DeletionRefused, LifecycleError
 from tenantry.users import deletion
-from tenantry.users.signup_forms import ConfirmForm
 from tenantry.users.signup import own_tenants
+from tenantry.users.signup_forms import ConfirmForm
 from tenantry.users.views.page import MembersPage
 
 if TYPE_CHECKING:

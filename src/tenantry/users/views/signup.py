@@ -21,8 +21,8 @@ from tenantry.context import get_tenant
 from tenantry.exceptions import KeyTaken, LocationTaken, NotSupported
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.users import signup, waiting
-from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
 from tenantry.users.pending import have_own_users
+from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
 from tenantry.users.views import deletion
 from tenantry.users.views.page import Page
 
