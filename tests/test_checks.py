@@ -125,6 +125,7 @@ TWO_ROLES = {
     "TENANTRY": ours(PLACEMENTS={"default": IN_ROWS}),
     "DATABASES": {"default": CARRYING, "owner": {**CARRYING, "USER": "owner"}},
 }
+SHARED_PEOPLE = lists("customers geo contenttypes auth sessions", "admin shop")
 # Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
 IN_DATABASE = {"E044", "W045", "W053", "E054"}
 # Told where `tenantry.users` is installed: tests/users/test_staff_checks.py.
@@ -467,6 +468,9 @@ MISTAKES = [
             ("EMAIL_BACKEND", "does not choose code"),
             ("CSRF_TRUSTED_ORIGINS", "CSRF_TRUST_OWN_DOMAINS"),
             ("TENANTRY", "what a tenant is"),
+            ("SIMPLE_JWT", "SimpleJWT keeps what it read first"),
+            ("OAUTH2_PROVIDER", "keeps what it read first"),
+            ("REST_FRAMEWORK", "keeps what it read first"),
             ("EMAIL_HOST", "would be sent to a tenant's server"),
             ("EMAIL_USE_TLS", "without EMAIL_HOST"),
         ]
@@ -650,6 +654,19 @@ MISTAKES = [
         {"TENANTRY": ours(INVITATION_DAYS=0)},
         "too old when it is sent",
         {"TENANTRY": ours(INVITATION_DAYS=0.5)},
+    ),
+    ("E095", {"TENANTRY": ours(SIGNUP="both")}, "'both'", {"TENANTRY": ours()}),
+    (
+        "E095",
+        {"TENANTRY": {**SHARED_PEOPLE, "SIGNUP": "tenant"}},
+        "can own none",
+        {"TENANTRY": {**SHARED_PEOPLE, "SIGNUP": "account"}},
+    ),
+    (
+        "W096",
+        {"TENANTRY": ours(SIGNUP="tenant")},
+        "a tenant without an address",
+        {"TENANTRY": ours(SIGNUP="tenant", RESOLVERS=[BY_PATH])},
     ),
     (
         "E026",

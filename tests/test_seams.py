@@ -180,6 +180,9 @@ SUBSTITUTED = {
         (QuerySet, "bulk_update", "self, objs, fields, batch_size"),
         (QuerySet, "bulk_create", BULK_CREATE),
     ],
+    "shared_rows_are_not_turned_to_tenants_objects": [
+        (QuerySet, "update", "self, **kwargs"),
+    ],
     "objects_given_to_related_managers_are_checked": [
         (related_descriptors, "create_reverse_many_to_one_manager", "superclass, rel"),
         (

@@ -30,14 +30,15 @@ from tenantry.file_checks import of_files
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
+from tenantry.neighbour_checks import of_pointers, of_sign_on
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
 from tenantry.sign_in_checks import of_sign_in
 from tenantry.signup_checks import of_signup
 from tenantry.users.invitation_checks import of_invitations
 from tenantry.users.member_checks import of_members
-from tenantry.users.staff_checks import of_staff
 from tenantry.users.middleware_checks import of_middleware
+from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,10 +71,11 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_files()
     found += of_members()
     found += of_middleware()
+    found += of_sign_on()
     found += of_signup()
-    found += of_invitations()
     found += of_staff()
     found += of_sign_in()
+    found += of_invitations()
     return _messages(found)
 
 
@@ -93,7 +95,7 @@ def check_catalog(
         [*_of_conf(), *_tenant_model(), *of_declared()]
     ):
         return []
-    return _messages(list(of_catalog()))
+    return _messages([*of_catalog(), *of_pointers()])
 
 
 def check_databases(

@@ -53,6 +53,10 @@ REASONS = {
     "CSRF_TRUSTED_ORIGINS": "Django keeps what it read first; see "
     "TENANTRY['CSRF_TRUST_OWN_DOMAINS']",
     "TENANTRY": "it says what a tenant is",
+    # Of other libraries, what they keep for the whole process.
+    "OAUTH2_PROVIDER": "django-oauth-toolkit keeps what it read first",
+    "REST_FRAMEWORK": "Django REST framework keeps what it read first",
+    "SIMPLE_JWT": "SimpleJWT keeps what it read first",
 }
 KEPT = "Django reads it when it starts, or keeps what it read first"
 

@@ -20,6 +20,7 @@ TenantryError
 │   ├── KeyTaken             the key is in use, or was used by a dropped tenant
 │   ├── LocationTaken        something else is where the tenant would live
 │   └── LifecycleBusy        another process is working on this tenant
+├── OwnsTenants              the user owns tenants, so they cannot be deleted
 ├── DeletionRefused          an account cannot be deleted, or kept, as it is now
 └── PeopleError              an act on the people of a tenant is refused
     ├── NotAMember           the user is nobody in this tenant
@@ -30,8 +31,7 @@ TenantryError
     ├── UnknownRole          the settings have no such role
     ├── NotPermitted         whoever asks for it may not do it
     ├── OwnerRequired        a tenant has one owner: no fewer, no more
-    ├── InvitationRefused    an invitation cannot be changed, or not by this account
-    └── OwnsTenants          the user owns tenants, so they cannot be deleted
+    └── InvitationRefused    an invitation cannot be changed, or not by this account
 """
 
 from __future__ import annotations

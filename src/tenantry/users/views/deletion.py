@@ -39,7 +39,7 @@ class DeleteView(MembersPage):
             except DeletionRefused as error:
                 form.add_error(None, f"{error.reason}.".capitalize())
             except LifecycleError:
-                form.add_error(None, "It is still being made. Try again in a while.")
+                form.add_error(None, "It is being made, or removed. Try again later.")
             else:
                 return HttpResponseRedirect(reverse(NAME))
         return self.page(form)
