@@ -6,6 +6,7 @@ opens it uses nothing up, and the token is in no address that a page could pass 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -31,6 +32,7 @@ from tenantry.users import acceptance
 from tenantry.users import invitations as acts
 from tenantry.users.addresses import is_same
 from tenantry.users.base import email_of
+from tenantry.users.impersonation import not_impersonated
 from tenantry.users.invitation_forms import (
     ConsentForm,
     NewAccountForm,
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from tenantry.catalog.people import Invitation
     from tenantry.users.base import People
 
+logger = logging.getLogger("tenantry.invitations")
+
+NOT_SENT = "The mail could not be sent. Try again later: it is among the open ones."
 TOKEN = "_tenantry_invitation"  # noqa: S105  (its name in the session)
 
 
@@ -71,6 +76,9 @@ def invite(request: HttpRequest, people: People) -> HttpResponse:
             form.add_error(None, text_of(error))
         except ValidationError as error:
             form.add_error("email", error)
+        except OSError:
+            logger.exception("An invitation to %r was not sent.", people.tenant.key)
+            form.add_error(None, NOT_SENT)
         else:
             messages.success(request, f"{email} is invited.", fail_silently=True)
             return redirect("tenantry_invite")
@@ -100,6 +108,9 @@ def resend(request: HttpRequest, people: People, pk: int) -> HttpResponse:
         acts.resend(invitation, by=request.user)
     except PeopleError as error:
         messages.error(request, text_of(error), fail_silently=True)
+    except OSError:
+        logger.exception("An invitation to %r was not sent.", people.tenant.key)
+        messages.error(request, NOT_SENT, fail_silently=True)
     return redirect("tenantry_invite")
 
 
@@ -134,6 +145,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 @login_not_required
 @never_cache
 @csrf_protect
+@not_impersonated
 def accept(request: HttpRequest) -> HttpResponse:
     """Let the invited in: by the password of their account, or by a new account."""
     try:
