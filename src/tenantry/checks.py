@@ -27,7 +27,6 @@ from tenantry.conf import (
 )
 from tenantry.exceptions import InvalidIdentifier
 from tenantry.file_checks import of_files
-from tenantry.invitation_checks import of_invitations
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
@@ -35,6 +34,7 @@ from tenantry.neighbour_checks import of_pointers, of_sign_on
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
 from tenantry.signup_checks import of_signup
+from tenantry.users.invitation_checks import of_invitations
 from tenantry.users.member_checks import of_members
 from tenantry.users.middleware_checks import of_middleware
 from tenantry.users.sign_in_checks import of_sign_in
