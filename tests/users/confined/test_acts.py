@@ -7,6 +7,7 @@ from django.test import Client
 
 from tenantry import exceptions, override_tenant
 from tenantry.catalog.people import AuditEntry, TenantOwner
+from tenantry.users.own_users import OwnUsers
 from tenantry.users.people import ConfinedPeople, people_of
 from tests.world import drop, new_key, provision, replaced
 
@@ -90,7 +91,7 @@ def test_without_the_label_of_the_object_an_act_would_hit_the_namesake(pair, twi
     ann, their_ann = twins()
     with pytest.raises(exceptions.WrongTenant, match=pair[0].key):
         people_of(pair[1]).suspend(ann)
-    with replaced(ConfinedPeople, "_is_own", lambda *_: True):
+    with replaced(OwnUsers, "_is_own", lambda *_: True):
         people_of(pair[1]).suspend(ann)
     with override_tenant(pair[1]):
         their_ann.refresh_from_db()
