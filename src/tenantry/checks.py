@@ -30,6 +30,7 @@ from tenantry.file_checks import of_files
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
+from tenantry.people_checks import of_people
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
 from tenantry.signup_checks import of_signup
@@ -64,6 +65,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_services()
     found += of_files()
     found += of_signup()
+    found += of_people()
     return _messages(found)
 
 
