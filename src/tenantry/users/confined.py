@@ -142,11 +142,12 @@ class ConfinedPeople(OwnUsers):
                 yield self._row(user)
 
     def _admit(self, row: Any, given: list[Role]) -> None:
-        """Give access and roles."""
+        """Give roles, and access to one who was removed; one suspended stays so."""
+        if own_roles.is_removed(row):
+            own_roles.readmit(row)
+        if owner_named(given):
+            self.require_access(self._person(row))
         self._own(row, given)
-        if not row.is_active:
-            row.is_active = True
-            row.save(update_fields=["is_active"])
         own_roles.give(row, given)
 
     def _comeback(self, email: str, password: str | None, fields: Any) -> Any:
@@ -157,6 +158,7 @@ class ConfinedPeople(OwnUsers):
         if len(found) > 1 or not own_roles.is_removed(found[0]):
             raise AccountExists(self.tenant.key, email)
         row = found[0]
+        own_roles.readmit(row)
         row.set_password(password)
         for name, value in fields.items():
             setattr(row, name, value)

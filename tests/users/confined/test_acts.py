@@ -197,6 +197,26 @@ def test_a_suspended_user_keeps_roles_and_password(pair, twins):
         assert User.objects.get(pk=ann.pk).password == before
 
 
+def test_a_suspended_user_is_not_resumed_by_being_given_a_role(pair, twins):
+    ann, _ = twins()
+    people = people_of(pair[0])
+    people.suspend(ann)
+    assert people.add(ann, "member").state == "suspended"
+    with pytest.raises(exceptions.OwnerRequired, match="no access"):
+        people.add(ann, "owner")
+    with pytest.raises(exceptions.OwnerRequired, match="no access"):
+        people.grant(ann, "owner")
+
+
+def test_a_user_who_is_back_can_be_suspended_and_resumed(pair, twins):
+    ann, _ = twins()
+    people = people_of(pair[0])
+    people.remove(ann)
+    assert people.add(ann, "member").state == "active"
+    assert people.suspend(ann).state == "suspended"
+    assert people.resume(ann).roles == ("member",)
+
+
 def test_the_owner_stays_until_it_is_transferred(pair, twins):
     (ann, _), (bob, _) = twins(), twins()
     people = people_of(pair[0])
