@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core import checks as django_checks
 from django.db.models.signals import post_delete, post_save, pre_delete
+
+# The app by which each is told to be in use, and its module.
+NEIGHBOURS = {
+    "allauth": ("allauth.headless", "allauth"),
+    "guardian": ("guardian", "guardian"),
+    "oauth2_provider": ("oauth2_provider", "oauth2_provider"),
+    "simplejwt": ("rest_framework", "rest_framework_simplejwt"),
+}
 
 
 class TenantryConfig(AppConfig):
@@ -26,10 +36,12 @@ class TenantryConfig(AppConfig):
         from tenantry.users import pending, sign_ins  # noqa: PLC0415  (has models)
 
         conf.connect()
+        import_module("tenantry.users.recording")  # it has a seam
         seams.install()
         Hooks.find_by_key = registry.ref
         Hooks.before_activation = connections.refuse_in_transaction
         _watch_catalog(conf.conf)
+        _install_neighbours()
         _keep_owners(conf.conf)
         pending.connect()
         tenant_dropped.connect(forget_dropped, dispatch_uid="tenantry.cache")
@@ -38,6 +50,16 @@ class TenantryConfig(AppConfig):
         django_checks.register(checks.check_models, django_checks.Tags.models)
         django_checks.register(checks.check_databases, django_checks.Tags.database)
         django_checks.register(checks.check_catalog, django_checks.Tags.database)
+
+
+def _install_neighbours() -> None:
+    """Substitute what tenants need of other libraries, of those that are installed.
+
+    SimpleJWT is used without being named in INSTALLED_APPS.
+    """
+    for name, (app, library) in NEIGHBOURS.items():
+        if apps.is_installed(app) and find_spec(library) is not None:
+            import_module(f"tenantry.contrib.{name}").install()
 
 
 def _watch_catalog(conf: Any) -> None:

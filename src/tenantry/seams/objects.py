@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Model, deletion
 
-from tenantry import guards
+from tenantry import guards, pointers
 from tenantry.seams.substitution import seam, wrap
 
 
@@ -16,6 +16,7 @@ def objects_are_saved_where_they_belong() -> None:
 
     def save_base(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         guards.require_object(self)
+        pointers.require_target(self)
         using = kwargs.get("using")
         if using is not None:
             kwargs["using"] = guards.resolve_alias(type(self), using)

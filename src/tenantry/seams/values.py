@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet, query
 from django.db.models import fields as model_fields
 from django.db.models.fields import related, related_descriptors, related_lookups
 
-from tenantry import guards
+from tenantry import guards, pointers
 from tenantry.seams.substitution import seam, wrap
 
 
@@ -63,11 +63,23 @@ def objects_given_to_querysets_are_checked() -> None:
         if not isinstance(objs, list | tuple):  # Django returns an empty one as given
             objs = list(objs)
         guards.require_objects(objs)
+        pointers.require_targets(objs)
         return original(self, objs, *args, **kwargs)
 
     wrap(QuerySet, "contains", contains)
     wrap(QuerySet, "bulk_update", bulk)
     wrap(QuerySet, "bulk_create", bulk)
+
+
+@seam
+def shared_rows_are_not_turned_to_tenants_objects() -> None:
+    """`update(content_type=…)` saves no object."""
+
+    def update(original: Any, self: Any, **kwargs: Any) -> Any:
+        pointers.require_update(self.model, kwargs)
+        return original(self, **kwargs)
+
+    wrap(QuerySet, "update", update)
 
 
 @seam
