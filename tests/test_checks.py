@@ -735,21 +735,6 @@ MISTAKES = [
         "access can be taken away",
         {"AUTH_USER_MODEL": "auth.User"},
     ),
-    *[
-        (
-            "W089",
-            {"TENANTRY": ours(ROLES={"clerk": given})},
-            said,
-            {"TENANTRY": ours(ROLES={"clerk": {"STAFF": True, "GROUPS": ["desk"]}})},
-        )
-        for given, said in [
-            ("staff", "not a dict"),
-            ({"STAF": True}, "Did you mean 'STAFF'?"),
-            ({"x": True}, "Known: STAFF"),
-            ({"GROUPS": "desk"}, "takes a list"),
-            ({"STAFF": "no"}, "takes True or False"),
-        ]
-    ],
     (
         "E063",
         {"STATICFILES_FINDERS": FINDERS},

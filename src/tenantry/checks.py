@@ -32,13 +32,13 @@ from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.neighbour_checks import of_pointers, of_sign_on
-from tenantry.people_checks import of_people
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
 from tenantry.sign_in_checks import of_sign_in
 from tenantry.signup_checks import of_signup
 from tenantry.users.member_checks import of_members
 from tenantry.users.middleware_checks import of_middleware
+from tenantry.users.people_checks import of_people
 from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
