@@ -10,6 +10,11 @@ from tests.users.apps.acts import PASSWORD, PEOPLE
 from tests.users.apps.browsing import client
 from tests.world import ONE, replaced
 
+pytestmark = pytest.mark.service(
+    "Apps that sign people in",
+    "shared users",
+    by="the membership; the tenant's name in a claim",
+)
 KEYS = ("acme", "globex")
 PROVIDERS = "SOCIALACCOUNT_PROVIDERS"
 
