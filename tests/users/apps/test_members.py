@@ -50,6 +50,26 @@ def forms():
     return found
 
 
+def test_who_signs_up_at_a_tenant_is_no_member(members):
+    assert members.call(signed_up) == [True, "", 401]
+
+
+def signed_up():
+    """Whether there is an account; who the browser is; what a token for it says."""
+    from django.contrib.auth.models import User
+    from rest_framework.authtoken.models import Token
+
+    facts = {"username": "eve", "email": "eve@example.net", "password1": PASSWORD}
+    browser = client("acme")
+    browser.post("/accounts/signup/", facts)
+    eve = User.objects.filter(username="eve").first()
+    found = [eve is not None, browsing.who(browser)]
+    token = Token.objects.create(user=eve).key
+    found.append(browsing.known("acme", "Token", token))
+    eve.delete()
+    return found
+
+
 def test_a_token_of_rest_framework_holds_where_its_user_is_a_member(members):
     assert members.call(drf_tokens) == [["ann", 401], ["ben", "ben"]]
 

@@ -9,7 +9,7 @@ from tests.acceptance import sites
 from tests.settings.arrangements import AUTH
 from tests.users.apps import acts, browsing
 from tests.users.apps.conftest import NEIGHBOURS, project
-from tests.world import ONE
+from tests.world import ONE, replaced
 
 pytestmark = pytest.mark.service(
     "Apps that sign people in",
@@ -58,6 +58,41 @@ def guarded():
             objects = get_objects_for_user(ben, "shop.change_book")
             titles = [each.title for each in objects]
             found.append([ben.has_perm("shop.change_book", book), titles])
+    return found
+
+
+@pytest.mark.parametrize("keeper", ["user", "checker"])
+def test_what_guardian_remembers_is_of_one_tenant(mixed, keeper):
+    assert mixed.call(remembered, keeper) == [True, False, True]
+    assert mixed.call(remembered, keeper, guarded=False) == [True, True, True]
+
+
+def remembered(keeper, *, guarded=True):
+    """Ask one object about book 1 of acme, of globex, and of acme again."""
+    from django.contrib.auth.models import User
+    from guardian.conf import settings
+    from guardian.core import ObjectPermissionChecker
+    from guardian.shortcuts import assign_perm
+
+    from tenantry import override_tenant
+    from tests.shop.models import Book
+
+    name = "get_perms"
+    seam = vars(ObjectPermissionChecker)[name]
+    method = seam if guarded else seam._tenantry_original
+    ben, found = User.objects.get(username="ben"), []
+    checker = ObjectPermissionChecker(ben)
+    with (
+        replaced(ObjectPermissionChecker, name, method),
+        replaced(settings, "AUTO_PREFETCH", keeper == "user"),
+    ):
+        for key in (*KEYS, "acme"):
+            with override_tenant(key):
+                book = Book.objects.get(pk=ONE)
+                if key == "acme":
+                    assign_perm("shop.change_book", ben, book)
+                asked = checker if keeper == "checker" else ObjectPermissionChecker(ben)
+                found.append(asked.has_perm("shop.change_book", book))
     return found
 
 
