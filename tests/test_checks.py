@@ -21,6 +21,8 @@ SCHEMA = "tenantry.isolation.SchemaIsolation"
 ROWS = "tenantry.isolation.RowIsolation"
 HOME = {"BACKEND": DATABASE}
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+AUTH = "django.contrib.auth.middleware.AuthenticationMiddleware"
+USERS = "tenantry.users.middleware.UsersMiddleware"
 TENANT = "tenantry.middleware.TenantMiddleware"
 SQLITE_FILE = {
     "ENGINE": "django.db.backends.sqlite3",
@@ -110,13 +112,24 @@ FREE = {
         SETTINGS={"SEATS": {"DEFAULT": 5}, "DEFAULT_FROM_EMAIL": {}, "SITE_ID": {}}
     )
 }
+RIGHT = {
+    "owner": {"MANAGES": True},
+    "editor": {
+        "STAFF": True,
+        "PERMISSIONS": ["shop.*", "shop.view_*", "auth.add_user"],
+        "GROUPS": ["editors"],
+    },
+}
 IN_ROWS = {"BACKEND": ROWS, "OPTIONS": {"OWNER_DATABASE": "owner"}}
 TWO_ROLES = {
     "TENANTRY": ours(PLACEMENTS={"default": IN_ROWS}),
     "DATABASES": {"default": CARRYING, "owner": {**CARRYING, "USER": "owner"}},
 }
+SHARED_PEOPLE = lists("customers geo contenttypes auth sessions", "admin shop")
 # Told with `--database`: tests/kinds/test_commands.py, tests/rows/test_doctor.py.
 IN_DATABASE = {"E044", "W045", "W053", "E054"}
+# Told where `tenantry.users` is installed: tests/users/test_staff_checks.py.
+OF_STAFF = {"W097", "W098"}
 # id, wrong settings, what is said, right settings
 FILES = ("tenantry.scopes.templates.FileLoader", ["/nowhere/{key}"])
 
@@ -163,6 +176,18 @@ MISTAKES = [
         {"MIDDLEWARE": [SESSIONS, TENANT]},
         "SessionMiddleware",
         {"MIDDLEWARE": [TENANT, SESSIONS]},
+    ),
+    (
+        "W099",
+        {"ROOT_URLCONF": "tests.users.urls"},
+        "nobody can act as a user",
+        {"ROOT_URLCONF": "tests.users.urls", "MIDDLEWARE": [TENANT, AUTH, USERS]},
+    ),
+    (
+        "E100",
+        {"MIDDLEWARE": [TENANT, USERS, AUTH]},
+        "who the user is",
+        {"MIDDLEWARE": [TENANT, AUTH, USERS]},
     ),
     (
         "E008",
@@ -565,11 +590,83 @@ MISTAKES = [
         "its log is one for all",
         {"TENANTRY": ours(SHARED_APPS=[*ONE_APP, "admin"])},
     ),
+    *(
+        (
+            "W090",
+            {"ROOT_URLCONF": "tests.users.urls"},
+            "which tests.users.urls does not serve",
+            {"ROOT_URLCONF": "tests.users.urls", "LOGIN_URL": right},
+        )
+        for right in ["tenantry_login", "/people/login/", "https://id.example.com/"]
+    ),
+    (
+        "W091",
+        {
+            "TENANTRY": {
+                **lists("customers geo", "contenttypes auth sessions admin shop"),
+                "SHARED_URLCONF": "tests.users.urls_shared",
+            }
+        },
+        "has no auth and no sessions",
+        {"TENANTRY": ours(SHARED_URLCONF="tests.users.urls_shared")},
+    ),
     (
         "W081",
         {"TENANTRY": ours(RESOLVERS=[BY_PATH, "tenantry.routing.DomainResolver"])},
         "PathResolver is before DomainResolver",
         {"TENANTRY": ours(RESOLVERS=["tenantry.routing.DomainResolver", BY_PATH])},
+    ),
+    *[
+        ("E082", {"TENANTRY": ours(ROLES=wrong)}, said, {"TENANTRY": ours(ROLES=RIGHT)})
+        for wrong, said in (
+            ({"editor": ["shop.*"]}, "a role is a name with a dict"),
+            ({7: {}}, "a role is a name with a dict"),
+            ({"editor": {"PERMISSION": []}}, "Did you mean 'PERMISSIONS'?"),
+            ({"editor": {"xyzzy": 1}}, "STAFF, SUPERUSER"),
+            ({"editor": {"STAFF": 1}}, "takes True or False"),
+            ({"editor": {"PERMISSIONS": "shop.*"}}, "takes a list"),
+            ({"editor": {"PERMISSIONS": ["shop"]}}, "'shop', which is no permission"),
+            ({"editor": {"PERMISSIONS": ["*.view"]}}, "which is no permission"),
+            ({"editor": {"PERMISSIONS": ["shop.*_book"]}}, "which is no permission"),
+            ({"editor": {"GROUPS": [None]}}, "None, no name"),
+        )
+    ],
+    (
+        "W086",
+        {"TENANTRY": ours(ROLES={"editor": {"PERMISSIONS": ["shopp.*"]}})},
+        "Did you mean 'shop'?",
+        {"TENANTRY": ours(ROLES=RIGHT)},
+    ),
+    (
+        "E084",
+        {"TENANTRY": ours(SHARED_USER_MODEL="customers.Nobody")},
+        "'customers.Nobody'",
+        {"TENANTRY": ours(SHARED_USER_MODEL="auth.User")},
+    ),
+    (
+        "W085",
+        {"TENANTRY": lists(" ".join(ONE_APP), "admin shop")},
+        "every user may sign in to every tenant",
+        {"TENANTRY": lists(" ".join(ONE_APP), "contenttypes auth sessions admin shop")},
+    ),
+    (
+        "W093",
+        {"TENANTRY": ours(INVITATION_DAYS=0)},
+        "too old when it is sent",
+        {"TENANTRY": ours(INVITATION_DAYS=0.5)},
+    ),
+    ("E095", {"TENANTRY": ours(SIGNUP="both")}, "'both'", {"TENANTRY": ours()}),
+    (
+        "E095",
+        {"TENANTRY": {**SHARED_PEOPLE, "SIGNUP": "tenant"}},
+        "can own none",
+        {"TENANTRY": {**SHARED_PEOPLE, "SIGNUP": "account"}},
+    ),
+    (
+        "W096",
+        {"TENANTRY": ours(SIGNUP="tenant")},
+        "a tenant without an address",
+        {"TENANTRY": ours(SIGNUP="tenant", RESOLVERS=[BY_PATH])},
     ),
     (
         "E026",
@@ -646,6 +743,20 @@ BY_PROCESS = [
     ({"TENANTRY": ours(DOMAIN_MODEL=None)}, "E020"),
     (
         {
+            "TENANTRY": APART,
+            "INSTALLED_APPS": [*base.INSTALLED_APPS, "tenantry.users"],
+        },
+        "E083",
+    ),
+    (
+        {
+            "TENANTRY": ours(SHARED_USER_MODEL="customers.Nobody"),
+            "INSTALLED_APPS": [*base.INSTALLED_APPS, "tenantry.users"],
+        },
+        "E084",
+    ),
+    (
+        {
             "TENANTRY": placed(),
             "DATABASES": {"default": {**SQLITE_FILE, "NAME": ":memory:"}},
         },
@@ -688,7 +799,7 @@ def test_every_id_has_its_mistake():
         for path in source.rglob("*.py")
         for name in re.findall(r'"([EW]\d{3})"', path.read_text())
     }
-    assert ids == IN_DATABASE | {code for code, *_ in MISTAKES} | {
+    assert ids == IN_DATABASE | OF_STAFF | {code for code, *_ in MISTAKES} | {
         code for _, code in BY_PROCESS
     }
 

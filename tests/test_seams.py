@@ -9,9 +9,13 @@ from importlib.util import find_spec
 
 import pytest
 from django.conf import LazySettings, settings
+from django.contrib import auth
+from django.contrib.admin.models import LogEntryManager
 from django.contrib.admin.options import BaseModelAdmin, ModelAdmin
 from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.templatetags.log import AdminLogNode
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes import fields as generic
 from django.contrib.contenttypes.management.commands import remove_stale_contenttypes
@@ -36,12 +40,13 @@ from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
 from django.db.models.sql import compiler
 from django.db.models.sql.query import Query
+from django.db.models.sql.subqueries import DeleteQuery
 from django.db.utils import ConnectionHandler
 from django.http import request as http_request
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLResolver
 from django.urls import base as urls
-from django.utils import translation
+from django.utils import http, translation
 from django.utils.functional import cached_property
 from django.views.debug import SafeExceptionReporterFilter
 
@@ -209,6 +214,17 @@ SUBSTITUTED = {
     "signers_ask_for_their_key_when_used": [
         (Signer, "__init__", "self, key, sep, salt, algorithm, fallback_keys"),
     ],
+    "sessions_end_with_their_users_sign_outs": [
+        (AbstractBaseUser, "_get_session_auth_hash", "self, secret"),
+        (auth, "aget_user", "request"),
+    ],
+    "urls_that_are_safe_are_the_tenants": [
+        (
+            http,
+            "_url_has_allowed_host_and_scheme",
+            "url, allowed_hosts, require_https",
+        ),
+    ],
     "shared_users_stay_logged_in": [
         (AbstractBaseUser, "get_session_auth_hash", "self"),
         (AbstractBaseUser, "get_session_auth_fallback_hash", "self"),
@@ -272,6 +288,18 @@ SUBSTITUTED = {
     "the_log_of_all_tenants_is_shown_to_none": [
         (ModelAdmin, "history_view", "self, request, object_id, extra_context"),
     ],
+    "sessions_of_the_shared_site_name_its_users": [
+        (auth, "_get_user_session_key", "request"),
+        (auth, "_aget_user_session_key", "request"),
+    ],
+    "the_log_of_the_shared_site_is_the_audit": [
+        (
+            LogEntryManager,
+            "log_actions",
+            "self, user_id, queryset, action_flag, change_message, single_object",
+        ),
+        (AdminLogNode, "render", "self, context"),
+    ],
     "the_admin_offers_what_is_there": [
         (AutocompleteJsonView, "process_request", "self, request"),
         (BaseModelAdmin, "formfield_for_dbfield", "self, db_field, request, **kwargs"),
@@ -290,6 +318,28 @@ SUBSTITUTED = {
         (post_migrate, "send", "sender, **named"),
     ],
     "tasks_run_in_their_tenant": TASKS,
+    "objects_saved_by_an_impersonator_are_named": [
+        (
+            QuerySet,
+            "_insert",
+            (
+                "self, objs, fields, returning_fields, raw, using, on_conflict, "
+                "update_fields, unique_fields"
+            ),
+        ),
+        (
+            Model,
+            "_do_update",
+            (
+                "self, base_qs, using, pk_val, values, update_fields, forced_update, "
+                "returning_fields"
+            ),
+        ),
+    ],
+    "objects_deleted_by_an_impersonator_are_named": [
+        (QuerySet, "_raw_delete", "self, using"),
+        (DeleteQuery, "delete_batch", "self, pk_list, using"),
+    ],
 }
 # These put an object of ours in place of Django's, or in apps that are not installed
 # here; each has a test of its own, below or with its scope.
@@ -299,13 +349,14 @@ OF_THEIR_OWN = {
     "content_types_are_not_kept_for_ever",
     "declared_settings_are_read_from_the_tenant",
     "keys_are_the_tenants",
+    "password_policies_are_the_tenants",
     "keys_to_other_databases_are_not_enforced",
     "sitemaps_remember_by_tenant",
     "sites_are_the_tenants",
     "the_record_of_migrations_is_no_app",
 }
 # Parameters that Django 5.2 has not, and that only Django itself passes.
-NEWER = {"force_collection", "fetch_mode"}
+NEWER = {"force_collection", "fetch_mode", "returning_fields"}
 EACH = [
     pytest.param(*place, id=f"{getattr(place[0], '__name__', '')}.{place[1]}")
     for places in SUBSTITUTED.values()
@@ -406,6 +457,15 @@ def test_settings_are_ours_and_one_object():
     _ = settings.USE_TZ
     assert settings.__dict__["USE_TZ"] is settings._wrapped.USE_TZ
     assert parameters(LazySettings.__getattr__) == ["self", "name"]
+
+
+def test_password_policies_are_asked_for_as_django_asks():
+    now = password_validation.get_default_password_validators
+    original = getattr(now, seams.INSTALLED)
+    assert original.__module__ == password_validation.__name__
+    assert hasattr(original, "cache_clear")  # why there is a seam
+    assert hasattr(now, "cache_clear")  # Django's own tests and ours call it
+    assert now() == original() == []
 
 
 def test_installing_twice_changes_nothing():

@@ -5,7 +5,7 @@ import pytest
 from tests.test_engines import conform
 
 
-@pytest.mark.parametrize("arrangement", ["members", "confined", "both"])
+@pytest.mark.parametrize("arrangement", ["members", "confined", "both", "two_models"])
 @pytest.mark.parametrize(
     "engine",
     [

@@ -12,6 +12,7 @@ verbs of `manage.py tenants`. Its row alone can be neither made nor deleted.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -22,12 +23,12 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.html import format_html
 
-from tenantry.audit_admin import AuditEntryAdmin
+from tenantry.audit_admin import AuditEntryAdmin, ImpersonationAdmin
 from tenantry.catalog.models import PERMANENT, TenantRow
-from tenantry.catalog.people import AuditEntry
+from tenantry.catalog.people import AuditEntry, Impersonation, Invitation
 from tenantry.catalog.registry import Entry, registry
 from tenantry.conf import conf
 from tenantry.context import override_tenant
@@ -35,10 +36,12 @@ from tenantry.exceptions import LifecycleError, NotSupported
 from tenantry.fleet.migrate import migrate_fleet
 from tenantry.fleet.plan import plan_fleet
 from tenantry.fleet.runner import Step, run
+from tenantry.invitation_admin import InvitationAdmin
 from tenantry.isolation import isolations
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.lifecycle import state as service
 from tenantry.routing.absolute import absolute_url
+from tenantry.users.impersonation import may_impersonate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +49,14 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
-__all__ = ["AuditEntryAdmin", "DomainAdmin", "DomainInline", "TenantAdmin"]
+__all__ = [
+    "AuditEntryAdmin",
+    "DomainAdmin",
+    "DomainInline",
+    "ImpersonationAdmin",
+    "InvitationAdmin",
+    "TenantAdmin",
+]
 
 GIVEN = ("key", "name", "slug", "kind", "placement")
 MADE = "_tenantry_recorded"
@@ -307,10 +317,15 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Link to that page."""
+        """Link to that page, and to that on which staff act as users of the tenant."""
         tenant = kwargs.get("obj")
         if tenant is not None and self.has_drop_permission(request, tenant):
             context["drop_url"] = self._url("drop", tenant)
+        if tenant is not None and may_impersonate(request.user):
+            with suppress(NoReverseMatch):
+                page = reverse("tenantry_impersonate")
+                query = urlencode({"tenant": tenant.key})
+                context["impersonate_url"] = f"{page}?{query}"
         return super().render_change_form(request, context, *args, **kwargs)
 
     @transaction.non_atomic_requests
@@ -353,3 +368,5 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 admin.site.register(AuditEntry, AuditEntryAdmin)
+admin.site.register(Impersonation, ImpersonationAdmin)
+admin.site.register(Invitation, InvitationAdmin)

@@ -36,6 +36,7 @@ class TenantryConfig(AppConfig):
         from tenantry.users import pending, sign_ins  # noqa: PLC0415  (has models)
 
         conf.connect()
+        import_module("tenantry.users.recording")  # it has a seam
         seams.install()
         Hooks.find_by_key = registry.ref
         Hooks.before_activation = connections.refuse_in_transaction

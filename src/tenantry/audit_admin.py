@@ -1,4 +1,4 @@
-"""The audit, to be read in the shared site's admin and changed nowhere."""
+"""The audit and impersonations, to be read in the shared site's admin."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 
+from tenantry.users import impersonation
+
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest
 
-__all__ = ["AuditEntryAdmin"]
+__all__ = ["AuditEntryAdmin", "ImpersonationAdmin"]
 
 
-class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Entries by date, action and whom they name, for who may view them."""
-
-    date_hierarchy = "at"
-    list_display = ("at", "tenant_key", "action", "actor", "impersonator", "target")
-    list_filter = ("at", ("action", admin.AllValuesFieldListFilter))
-    search_fields = ("tenant_key", "actor", "impersonator", "target", "address")
-    show_full_result_count = False
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that acts write, and nobody changes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Acts write entries; nobody else does."""
@@ -35,3 +32,41 @@ class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return False: they stay."""
         del request, obj
         return False
+
+
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Entries by date, action and whom they name, for who may view them."""
+
+    date_hierarchy = "at"
+    list_display = ("at", "tenant_key", "action", "actor", "impersonator", "target")
+    list_filter = ("at", ("action", admin.AllValuesFieldListFilter))
+    search_fields = ("tenant_key", "actor", "impersonator", "target", "address")
+    show_full_result_count = False
+
+
+class ImpersonationAdmin(ReadOnlyAdmin):
+    """Who acts or acted as whom, and why; those that are running can be ended."""
+
+    actions = ("end_impersonations",)
+    date_hierarchy = "created_at"
+    list_display = (
+        "created_at",
+        "tenant_key",
+        "impersonator",
+        "user",
+        "reason",
+        "started_at",
+        "expires_at",
+        "ended_at",
+    )
+    search_fields = ("tenant_key", "impersonator", "user", "reason")
+
+    @admin.action(description="End", permissions=["impersonate"])
+    def end_impersonations(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        """End them: their sessions are refused from the next request on."""
+        ended = sum(impersonation.end(row.pk, by=request.user) for row in chosen)
+        self.message_user(request, f"Ended: {ended}.")
+
+    def has_impersonate_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may act as users of tenants, and so end that."""
+        return impersonation.may_impersonate(request.user)

@@ -27,13 +27,18 @@ from tenantry.conf import (
 )
 from tenantry.exceptions import InvalidIdentifier
 from tenantry.file_checks import of_files
+from tenantry.invitation_checks import of_invitations
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.neighbour_checks import of_pointers, of_sign_on
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
+from tenantry.sign_in_checks import of_sign_in
 from tenantry.signup_checks import of_signup
+from tenantry.users.member_checks import of_members
+from tenantry.users.middleware_checks import of_middleware
+from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,8 +69,13 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_declared()
     found += of_services()
     found += of_files()
+    found += of_members()
+    found += of_middleware()
     found += of_sign_on()
     found += of_signup()
+    found += of_staff()
+    found += of_sign_in()
+    found += of_invitations()
     return _messages(found)
 
 
@@ -396,6 +406,8 @@ def _of_shared(field: Any) -> Iterator[Problem]:
             "which each tenant has its own of.",
             "Put both apps in the same list.",
         )
+    if own in OWN_LABELS:
+        return  # what is followed with no tenant active only
     kinds = (guards.sides[kind] for kind in conf.kinds)
     if conf.in_shared(target) and any(
         sides[target].tenants and not sides[own].tenants for sides in kinds

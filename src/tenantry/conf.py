@@ -275,6 +275,11 @@ class Conf:
         return list(django_settings.AUTHENTICATION_BACKENDS)
 
     @property
+    def login_url(self) -> str:
+        """Django's own LOGIN_URL: a name, a path, or a whole URL."""
+        return str(django_settings.LOGIN_URL)
+
+    @property
     def session_cookie_domain(self) -> str | None:
         """Django's own SESSION_COOKIE_DOMAIN."""
         value: str | None = django_settings.SESSION_COOKIE_DOMAIN

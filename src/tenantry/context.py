@@ -46,6 +46,10 @@ _ENTERED: ContextVar[tuple[tuple[override_tenant, TenantRef | None], ...]] = Con
 )
 
 
+# What upper floors keep that `bind_tenant` carries along with the tenant.
+CARRIED: list[ContextVar[Any]] = []
+
+
 class Hooks:
     """What upper floors lend to this one, set when Django's apps are ready."""
 
@@ -185,7 +189,37 @@ def bind_tenant(function: Callable[P, R]) -> Callable[P, R]:
     `executor.submit(bind_tenant(work), ...)`.
     """
     tenant = ACTIVE.get()
+    carried = [(each, each.get()) for each in CARRIED if each.get(None) is not None]
+    if carried:
+        return _run_with(lambda: _Carrying(tenant, carried), function)
     return _run_with(lambda: override_tenant(tenant), function)
+
+
+class _Carrying(override_tenant):
+    """Has variables of upper floors in force beside the tenant; entered once."""
+
+    def __init__(
+        self, tenant: TenantRef | None, carried: list[tuple[ContextVar[Any], Any]]
+    ) -> None:
+        super().__init__(tenant)
+        self._carried = carried
+        self._before: list[tuple[ContextVar[Any], Any]] = []
+
+    def _enter(self, ref: TenantRef | None) -> TenantRef | None:
+        for variable, value in self._carried:
+            self._before.append((variable, variable.get(None)))
+            variable.set(value)
+        return super()._enter(ref)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for variable, value in self._before:
+            variable.set(value)
+        super().__exit__(exc_type, exc, traceback)
 
 
 def _run_with(

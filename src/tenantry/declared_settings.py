@@ -5,12 +5,16 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import global_settings
-from django.contrib.auth.password_validation import get_password_validators
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.contrib.auth.password_validation import (
+    get_password_validators,
+    validate_password,
+)
+from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import check_for_language
 
@@ -295,21 +299,23 @@ class PasswordPolicy:
     """
 
     def __init__(self, of_project: Iterable[dict[str, Any]]) -> None:
-        self._names = {each["NAME"] for each in of_project} | OF_DJANGO
+        self._names = {str(each.get("NAME")) for each in of_project} | OF_DJANGO
 
     def __call__(self, value: list[Any]) -> None:
         """Raise `ValidationError` where a tenant may not have that policy."""
         for entry in value:
-            if not isinstance(entry, dict) or entry.get("NAME") not in self._names:
+            if not isinstance(entry, dict) or str(entry.get("NAME")) not in self._names:
                 msg = f"{entry!r} is no entry with a NAME of {sorted(self._names)}"
                 raise ValidationError(msg)
             options = entry.get("OPTIONS", {})
             if not isinstance(options, dict) or FILE_OPTION in options:
                 raise ValidationError(f"{options!r} are no options that it may have")
         try:
-            get_password_validators(value)
-        except (TypeError, ValueError, ImproperlyConfigured) as error:
-            raise ValidationError(f"it cannot be made: {error}") from error
+            made = get_password_validators(value)
+            with suppress(ValidationError):
+                validate_password("some password", password_validators=made)
+        except Exception as error:
+            raise ValidationError(f"it cannot be used: {error}") from error
 
 
 VALIDATORS: dict[str, tuple[Callable[[Any], None], ...]] = {

@@ -11,6 +11,7 @@ TenantryError
 ├── TooManyConnections       the limit on open tenant databases is reached
 ├── MayNotEnter              a shared user may not work in that tenant
 ├── UsedByTenants            tenants' rows keep a shared object from being deleted
+├── ImpersonationRefused     somebody may not act as another, or not as that one
 ├── NotSupported             this isolation or engine cannot do that
 ├── InvalidIdentifier        a name that the engine would not take as it is
 ├── UnusableSetting          a tenant's own value of a setting cannot be used
@@ -19,6 +20,7 @@ TenantryError
 │   ├── KeyTaken             the key is in use, or was used by a dropped tenant
 │   ├── LocationTaken        something else is where the tenant would live
 │   └── LifecycleBusy        another process is working on this tenant
+├── OwnsTenants              the user owns tenants, so they cannot be deleted
 ├── DeletionRefused          an account cannot be deleted, or kept, as it is now
 └── PeopleError              an act on the people of a tenant is refused
     ├── NotAMember           the user is nobody in this tenant
@@ -29,8 +31,7 @@ TenantryError
     ├── UnknownRole          the settings have no such role
     ├── NotPermitted         whoever asks for it may not do it
     ├── OwnerRequired        a tenant has one owner: no fewer, no more
-    ├── InvitationRefused    an invitation cannot be changed, or not by this account
-    └── OwnsTenants          the user owns tenants, so they cannot be deleted
+    └── InvitationRefused    an invitation cannot be changed, or not by this account
 """
 
 from __future__ import annotations
@@ -186,6 +187,14 @@ class UsedByTenants(TenantryError, ProtectedError, RestrictedError):
             shown.append(f"and {more} more")
         text = f"{what} cannot be deleted: {reason} ({'; '.join(shown)})."
         Exception.__init__(self, text)
+
+
+class ImpersonationRefused(TenantryError):
+    """Somebody may not act as another, or not as that one; the message says why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Nobody was impersonated: {reason}.")
 
 
 class MayNotEnter(TenantryError, PermissionDenied):

@@ -137,7 +137,15 @@ OPTIONS: dict[str, Option] = {
     ),
     "IMPERSONATION_BLOCKED": Option(
         (list, tuple),
-        ("*password*", "account_*", "socialaccount_*", "mfa_*", "tenantry_leave"),
+        (
+            "*password*",
+            "account_*",
+            "socialaccount_*",
+            "mfa_*",
+            "tenantry_leave",
+            "tenantry_transfer",
+            "tenantry_logout_everywhere",
+        ),
         "Names of URLs that are closed while somebody acts as another; `*` for any.",
     ),
     "CATALOG_REFRESH_SECONDS": Option(

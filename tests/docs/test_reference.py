@@ -11,6 +11,7 @@ from tenantry.contrib import celery, channels
 from tenantry.management.commands.tenants import VERBS, Command
 from tenantry.options import ISOLATIONS, OPTIONS
 from tenantry.scopes import tasks
+from tenantry.users import people
 from tests.django_suite import differences
 from tests.docs.pages import (
     DOCS,
@@ -228,6 +229,12 @@ def test_every_attribute_of_an_exception_is_documented_and_no_other():
         own = vars(cls).get("__init__")
         told = set(re.findall(r"self\.(\w+) =", inspect.getsource(own)) if own else [])
         assert set(names(cells[2])) == told, cls
+
+
+def test_every_name_for_people_is_documented():
+    said = {name.partition("(")[0] for name in first_names(section(API, "People"))}
+    offered = set(people.__all__) - {"ConfinedPeople", "SharedPeople", "are_confined"}
+    assert said == offered | {"Person", "membership", "memberships_of"}
 
 
 def test_every_name_for_resolvers_and_isolations_is_documented():

@@ -3,11 +3,14 @@
 import django
 
 AUTH = ["contenttypes", "auth", "sessions"]
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+USERS = "tenantry.users.middleware.UsersMiddleware"
 LISTS = {
     # arrangement: the apps of people in SHARED_APPS, and in TENANT_APPS
     "members": (AUTH, []),
     "confined": ([], AUTH),
     "both": (AUTH, AUTH),
+    "two_models": ([*AUTH, "staff", "admin"], AUTH),
 }
 
 
@@ -20,14 +23,23 @@ def arranged(found, arrangement):
     log = ["admin"] if shared else []
     settings["ARRANGEMENT"] = arrangement
     settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], *users]
+    settings["MIDDLEWARE"] = [
+        each
+        for name in settings["MIDDLEWARE"]
+        for each in ((name, USERS) if name == AUTHENTICATION else (name,))
+    ]
     settings["ROOT_URLCONF"] = "tests.users.urls"
+    settings["LOGIN_URL"] = "tenantry_login"
     settings["TENANTRY"] = {
         **settings["TENANTRY"],
         "SHARED_APPS": ["customers", "geo", *shared, *log],
         "TENANT_APPS": [*own, "admin", "shop"],
         "SHARED_URLCONF": "tests.users.urls_shared",
     }
-    if arrangement == "both":
+    if arrangement == "two_models":
+        settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], "tests.staff"]
+        settings["TENANTRY"]["SHARED_USER_MODEL"] = "staff.Staff"
+    if arrangement in ("both", "two_models"):
         settings["AUTHENTICATION_BACKENDS"] = [
             "tenantry.users.shared_backend.SharedUserBackend",
             "django.contrib.auth.backends.ModelBackend",

@@ -16,7 +16,7 @@ class Browser:
         self.visited = []
 
     def client(self, url):
-        """Return the client that has the cookies of the URL's host, and of `/t/slug`."""
+        """Return the client with the cookies of the URL's host, and of `/t/slug`."""
         parts = urlsplit(url)
         prefix = parts.path.split("/")[2] if parts.path.startswith("/t/") else ""
         client = Client(headers={"host": parts.netloc})

@@ -13,7 +13,7 @@ from django.core.cache import cache
 ARRANGEMENT = getattr(settings, "ARRANGEMENT", None)
 HERE = Path(__file__).parent
 if ARRANGEMENT is None:
-    collect_ignore = ["members", "confined", "both"]  # not so `apps`: in processes
+    collect_ignore = ["members", "confined", "both", "two_models"]
 else:
     collect_ignore = [
         path.name

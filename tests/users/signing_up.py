@@ -3,6 +3,8 @@
 import re
 from contextlib import contextmanager
 
+import django
+from django.core import mail
 from django.test import Client
 
 SHARED = "example.com"
@@ -21,6 +23,16 @@ def signing_up_makes(settings, what, **options):
         "RESOLVERS": [SUBDOMAINS],
         **options,
     }
+
+
+def mails_are_kept(settings):
+    """Let mails end in `mail.outbox`."""
+    backend = "django.core.mail.backends.locmem.EmailBackend"
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": backend}}
+    else:
+        settings.EMAIL_BACKEND = backend
+    mail.outbox = []
 
 
 def visitor(host=SHARED):

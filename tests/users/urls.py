@@ -4,4 +4,8 @@ from django.urls import include, path
 
 from tests import urls
 
-urlpatterns = [*urls.urlpatterns, path("people/", include("tenantry.users.urls"))]
+urlpatterns = [
+    *urls.urlpatterns,
+    path("people/", include("tenantry.users.urls")),
+    path("pages/", include("tests.users.pages")),
+]

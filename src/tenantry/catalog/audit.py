@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import transaction
 
 from tenantry import guards
+from tenantry.catalog.acting import ACTING
 from tenantry.catalog.people import NAME_LENGTH, AuditEntry
 from tenantry.context import as_ref, get_tenant, override_tenant
 from tenantry.exceptions import TenantryError
@@ -60,6 +61,9 @@ def record(
     there and its entry are written together, or neither is. An error of the database
     is raised. `audited` is sent when the entry is committed.
     """
+    acting = ACTING.get()
+    if acting is not None and actor is None:
+        actor = acting.user
     here = get_tenant()
     if tenant is None:
         tenant = "" if here is None else here.key
@@ -138,7 +142,10 @@ def _place_of(user: Any) -> str:
 
 
 def _impersonator(request: HttpRequest | None) -> str:
+    acting = ACTING.get()  # in threads, too
     found = getattr(request, "impersonator", None)
+    if acting is not None:
+        found = acting.impersonator
     return "" if found is None else str(found)[:NAME_LENGTH]
 
 

@@ -196,8 +196,9 @@ class SignOut(models.Model):
 class ScheduledDeletion(models.Model):
     """An account, or a tenant that is its own, to be deleted when it is due.
 
-    `tenant_key` is empty for the account itself. `was_in_service`: the tenant was
-    suspended by this, and is served again when its owner changes their mind.
+    `tenant_key` is empty for the account itself, `user_pk` where users are the
+    tenant's own. `was_in_service`: the tenant was suspended by this, and is served
+    again when its owner changes their mind.
     """
 
     tenant_key = models.CharField(max_length=MAX_KEY_BYTES, blank=True)

@@ -6,11 +6,11 @@ session is. Zero leaves Django's own, so that nobody is logged out by an upgrade
 
 from __future__ import annotations
 
+import hmac
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -20,6 +20,7 @@ from django.db.models import F
 from django.urls import NoReverseMatch, reverse
 
 from tenantry import guards
+from tenantry.catalog.audit import SHARED_USER
 from tenantry.catalog.people import SignOut
 from tenantry.conf import conf
 from tenantry.context import ACTIVE, override_tenant
@@ -89,9 +90,22 @@ def count(user: Any) -> None:
         SignOut.objects.filter(**row).update(times=F("times") + 1)
 
 
-def mixed(digest: str, number: int) -> str:
-    """Return the hash of a session that began after so many sign-outs."""
-    return sha256(f"{number}:{digest}".encode()).hexdigest() if number else digest
+def mixed(digest: str, user: Any) -> str:
+    """Return the hash that the user's sessions are verified by, made of Django's.
+
+    It is another after each sign-out. Who works in a tenant for a shared user is signed
+    out with that one, also by a new password.
+    """
+    shared = getattr(user, SHARED_USER, None)
+    if shared is not None:
+        with override_tenant(None):
+            more = f"{times(shared)}:{shared.password}"
+    else:
+        number = times(user)
+        more = str(number) if number else ""
+    if not more:
+        return digest
+    return hmac.new(digest.encode(), more.encode(), "sha256").hexdigest()
 
 
 def look_up(model: Any, pk: str | None) -> tuple[str, str, int] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.cli import output
 from tenantry.cli.options import add_format
 from tenantry.fleet.runner import Step
-from tenantry.users import deletion
+from tenantry.users import closing, deletion
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Delete what is due, or was begun; a failure stops no other account."""
     form = options["format"]
-    accounts = deletion.due()
+    accounts = [*deletion.due(), *closing.due()]
     if options["dry_run"]:
         found = [
             {"account": each.name, "due": each.due_at, "tenants": shown(each, form)}
@@ -59,7 +59,10 @@ def purged(account: deletion.Due) -> Step:
     begun = time.perf_counter()
     error = None
     try:
-        deletion.purge(account)
+        if account.user_pk:
+            deletion.purge(account)
+        else:
+            closing.purge(account.keys[0])
     except Exception as raised:  # noqa: BLE001  (reported for its account)
         error = raised
     return Step(key=key, seconds=time.perf_counter() - begun, error=error)

@@ -34,6 +34,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from tenantry import guards
+from tenantry.catalog.acting import ACTING
 from tenantry.catalog.models import State, UsedToken
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
@@ -73,9 +74,9 @@ def hand_over(
     is the URL of the tenant's view `receive`; unless given, it is found by its name,
     `tenantry_receive`, at the tenant's primary address.
 
-    Raises `PermissionDenied` for a user who is not logged in or not active,
-    `NotSupported` for a user who is a tenant's own, `TenantNotFound` and
-    `TenantUnavailable`.
+    Raises `PermissionDenied` for a user who is not logged in or not active, or as whom
+    somebody else acts, `NotSupported` for a user who is a tenant's own,
+    `TenantNotFound` and `TenantUnavailable`.
     """
     user, backend = _user_and_backend(who)
     row = _row_of(tenant)
@@ -182,6 +183,9 @@ def _signer() -> TimestampSigner:
 def _user_and_backend(who: Any) -> tuple[Any, str]:
     """Return the user to hand over, and the backend by which they logged in."""
     user, backend = who, getattr(who, "backend", None)
+    if ACTING.get() is not None:
+        msg = "Who acts as another stays in that tenant: the user can enter others."
+        raise PermissionDenied(msg)
     if isinstance(who, HttpRequest):
         user = who.user
         backend = who.session.get(BACKEND_SESSION_KEY)

@@ -20,8 +20,7 @@ def sessions_end_with_their_users_sign_outs() -> None:
     """
 
     def auth_hash(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-        digest = original(self, *args, **kwargs)
-        return sign_outs.mixed(digest, sign_outs.times(self))
+        return sign_outs.mixed(original(self, *args, **kwargs), self)
 
     async def aget_user(original: Any, request: Any) -> Any:
         pk = await request.session.aget(auth.SESSION_KEY)

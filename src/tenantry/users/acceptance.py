@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib.auth import authenticate
 from django.db import transaction
 from django.utils import timezone
@@ -14,9 +15,11 @@ from django.utils import timezone
 from tenantry.catalog.audit import record
 from tenantry.catalog.people import Invitation
 from tenantry.catalog.registry import registry
+from tenantry.conf import conf
 from tenantry.context import as_ref, override_tenant
 from tenantry.exceptions import InvitationRefused, NotInvited
-from tenantry.users.addresses import accounts_of, is_same
+from tenantry.users.accounts import of_email
+from tenantry.users.addresses import is_same
 from tenantry.users.base import ACTIVE, email_of
 from tenantry.users.invitations import OPEN, digest_of, pending
 from tenantry.users.people import are_confined, people_of
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from tenantry.types import HasRef, TenantRef
     from tenantry.users.people import Person
 
-__all__ = ["accept", "find", "has_account", "sign_in"]
+__all__ = ["accept", "accounts_of", "find", "sign_in"]
 
 
 def find(token: str, tenant: TenantRef | HasRef | str | None) -> Invitation:
@@ -57,23 +60,29 @@ def sign_in(invitation: Invitation, request: HttpRequest, password: str) -> Any 
     Asked where the tenant's users are: of shared ones with no tenant active, as who is
     no member yet cannot sign in there.
     """
-    with override_tenant(home_of(invitation)):
-        for account in accounts_of(invitation.email):
-            user = authenticate(
-                request, username=account.get_username(), password=password
-            )
-            if user is not None and user.pk == account.pk:
-                return user
+    for account in accounts_of(invitation):
+        with override_tenant(home_of(invitation)):
+            name = account.get_username()
+            user = authenticate(request, username=name, password=password)
+        if user is not None and user.pk == account.pk:
+            return user
     return None
 
 
-def has_account(invitation: Invitation) -> bool:
-    """Whether there is an account of the address, where the tenant's users are.
+def accounts_of(invitation: Invitation) -> list[Any]:
+    """Return the accounts of the invited address, where the tenant's users are.
 
-    To be told to nobody but who holds the token.
+    Those of a tenant's own users who were removed come back as new ones. To be told to
+    nobody but who holds the token.
     """
-    with override_tenant(home_of(invitation)):
-        return bool(accounts_of(invitation.email))
+    email, home = invitation.email, home_of(invitation)
+    if home is None:
+        with override_tenant(None):
+            found = of_email(apps.get_model(conf.shared_user_model), email)
+    else:
+        found = [person.user for person in people_of(home).find(email)]
+    # A database compares more loosely than we do: accents, or the dotless i.
+    return [user for user in found if is_same(email_of(user), email)]
 
 
 def accept(

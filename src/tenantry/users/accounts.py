@@ -14,10 +14,13 @@ from tenantry.users.base import email_of, same_email
 
 def as_pk(model: Any, text: Any) -> Any:
     """Return what the text is as a primary key of the model; None: it cannot be one."""
+    field = model._meta.pk
     try:
-        return model._meta.pk.to_python(text)
+        found = field.to_python(text)
+        field.run_validators(found)  # a number that no database has overflows there
     except (ValidationError, ValueError, TypeError):
         return None
+    return found
 
 
 def called(model: Any, name: str) -> list[Any]:

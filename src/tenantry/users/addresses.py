@@ -7,16 +7,12 @@ way here and another way on a mail server, somebody else would get the mail.
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from tenantry.catalog.people import NAME_LENGTH
 from tenantry.catalog.validators import normalize_host
-from tenantry.users.accounts import of_email
-from tenantry.users.base import email_of
 
 # No quotes, no `%` or `!` (routes of old), no `=?` (encoded words): mail servers read
 # such as an address at another domain.
@@ -72,12 +68,3 @@ def domain_of(email: str) -> str | None:
         return None
     local, _, domain = found.rpartition("@")
     return domain if PLAIN_LOCAL_PART.match(local) else None
-
-
-def accounts_of(email: str) -> list[Any]:
-    """Return the users who have the address, where users now are: may be several.
-
-    A database compares more loosely than we do: accents, or the dotless i.
-    """
-    found = of_email(get_user_model(), email)
-    return [user for user in found if is_same(email_of(user), email)]

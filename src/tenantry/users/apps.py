@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig, apps
 from django.db.models.signals import pre_delete
 
@@ -18,6 +20,7 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         """Substitute the seams of people, after those that hold for all models."""
+        import_module("tenantry.users.recording")  # it has seams
         from tenantry import seams  # noqa: PLC0415  (has models)
         from tenantry.scopes import handover  # noqa: PLC0415  (has models)
         from tenantry.users import counterparts, keeping  # noqa: PLC0415  (has models)

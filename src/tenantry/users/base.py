@@ -258,11 +258,15 @@ class People(ABC):
         """Raise `OwnerRequired` unless the one owns it, and the other has access."""
         if not old.is_owner:
             raise OwnerRequired(self.tenant.key, f"{user} does not own it.")
-        if new.state != ACTIVE:
+        self.require_access(new)
+
+    def require_access(self, owner: Person) -> None:
+        """Raise `OwnerRequired` where the one who is to own it has no access."""
+        if owner.state != ACTIVE:
             raise OwnerRequired(
                 self.tenant.key,
-                f"{new.user} has no access at present, and an owner needs it. Resume "
-                "them first, or transfer it to somebody else.",
+                f"{owner.user} has no access at present ({owner.state}), and an owner "
+                "needs it. Resume or activate them first, or choose somebody else.",
             )
 
     def only(self, name: str, users: Iterable[Any]) -> Any:

@@ -34,8 +34,9 @@ from tenantry.users.base import (
     name_of,
     owner_named,
 )
-from tenantry.users.owners import owner_pk, set_owner
+from tenantry.users.owners import owner_pk, owning_member, set_owner
 from tenantry.users.roles import OWNER, Role, merged, of_names
+from tenantry.users.shared import SharedPeople, has_members, is_shared, shared_self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,7 +68,13 @@ class ConfinedPeople(People):
             return self._people(accounts.of_email(self._users(), email))
 
     def of_user(self, user: Any) -> Person | None:
-        """Return the tenant's own user as a person; None for anybody else."""
+        """Return the tenant's own user as a person.
+
+        A shared user who works here as one is who they are as a member.
+        """
+        shared = self._shared(user)
+        if shared is not None:
+            return SharedPeople(self.tenant).of_user(shared)
         return self._at(user.pk) if self._is_own(user) else None
 
     def account(self, name: str) -> Any:
@@ -117,6 +124,8 @@ class ConfinedPeople(People):
         given = self.roles(roles)
         with self._change(user, by, *given) as row:
             self._require_there(row)
+            if owner_named(given):
+                self.require_access(self._person(row))
             self._own(row, given)
             own_roles.give(row, given)
             self.wrote("member.granted", row, by, *given)
@@ -171,7 +180,13 @@ class ConfinedPeople(People):
             return self._person(new)
 
     def powers(self, user: Any) -> Role | None:
-        """Return what the user may do: by roles, groups, permissions and flags."""
+        """Return what the user may do: by roles, groups, permissions and flags.
+
+        A shared user may do here what the membership gives.
+        """
+        shared = self._shared(user)
+        if shared is not None:
+            return SharedPeople(self.tenant).powers(shared)
         if not self._is_own(user):
             return None
         with override_tenant(self.tenant):
@@ -203,14 +218,39 @@ class ConfinedPeople(People):
         row = self._users()._base_manager.filter(pk=user.pk).first()
         if row is None:
             raise NotAMember(self.tenant.key, user)
+        if str(row.pk) in self._counterparts():
+            raise NotTheirUser(
+                self.tenant.key,
+                f"{row} is as whom a shared user works there. Change the membership: "
+                "`members_of(tenant)`.",
+            )
         return row
+
+    def _shared(self, user: Any) -> Any:
+        """Return the shared user, where it is one or works here as this one."""
+        if getattr(user, "pk", None) is None or not has_members():
+            return None
+        shared = shared_self(user)
+        if is_shared(shared):
+            return shared
+        return self._counterparts().get(str(user.pk)) if self._is_own(user) else None
+
+    def _counterparts(self) -> dict[str, Any]:
+        """Return the shared users who work here, by the key of as whom they do."""
+        if not has_members():
+            return {}
+        app = apps.get_app_config("tenantry_users")
+        links: Any = app.get_model("Counterpart")
+        with override_tenant(None):
+            found = links._default_manager.filter(tenant__key=self.tenant.key)
+            return {row.local_pk: row.user for row in found.select_related("user")}
 
     def _at(self, pk: Any) -> Person | None:
         with override_tenant(self.tenant):
             row = self._users()._base_manager.filter(pk=pk).first()
-            if row is None or own_roles.is_removed(row):
+            if row is None:
                 return None
-            return self._person(row)
+            return next(iter(self._people([row])), None)
 
     def _admit(self, row: Any, given: list[Role]) -> None:
         """Give access and roles."""
@@ -266,6 +306,7 @@ class ConfinedPeople(People):
             return
         pk = owner_pk(self.tenant)
         owner = self._users()._base_manager.filter(pk=pk).first() if pk else None
+        owner = owner or owning_member(self.tenant)
         if owner is not None:
             raise self.second_owner(owner)
         set_owner(self.tenant, row)
@@ -310,7 +351,12 @@ class ConfinedPeople(People):
 
     def _people(self, rows: Iterable[Any]) -> list[Person]:
         owner = owner_pk(self.tenant)
-        there = [row for row in rows if not own_roles.is_removed(row)]
+        links = self._counterparts()
+        there = [
+            row
+            for row in rows
+            if not own_roles.is_removed(row) and str(row.pk) not in links
+        ]
         return [person_of(row, owner=owner) for row in there]
 
     def _person(self, row: Any) -> Person:

@@ -22,7 +22,6 @@ from django.utils.crypto import constant_time_compare
 
 from tenantry import guards
 from tenantry.catalog.audit import SHARED_USER
-from tenantry.catalog.people import SignOut
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import as_ref, get_tenant, override_tenant
@@ -37,8 +36,8 @@ __all__ = ["BACKEND", "PERMISSION", "counterpart", "may_enter", "still_allowed"]
 
 BACKEND = "tenantry.users.shared_backend.SharedUserBackend"
 PERMISSION = "tenantry.enter_tenants"
-# In the session of a counterpart: the shared user's primary key, session hash, and how
-# often they had signed out everywhere.
+# In the session of a counterpart: the shared user's primary key and session hash, which
+# is another after a new password and after signing out everywhere.
 TOLD = "_tenantry_shared_user"
 # In names of counterparts, and in none that Django's forms take.
 MARK = "~"
@@ -91,7 +90,7 @@ def still_allowed(request: HttpRequest) -> bool:
     ref = get_tenant()
     if told is None or ref is None:
         return request.session.get(BACKEND_SESSION_KEY) != BACKEND or ref is None
-    pk, digest, times = told
+    pk, digest = told
     with override_tenant(None):
         link = (
             _links()
@@ -103,7 +102,6 @@ def still_allowed(request: HttpRequest) -> bool:
             link is not None
             and link.local_pk == request.session.get(SESSION_KEY)
             and constant_time_compare(digest, session_hash(link.user))
-            and times == times_signed_out(link.user)
             and may_enter(link.user, ref)
         )
 
@@ -158,16 +156,9 @@ def has_own_users(tenant: TenantRef) -> bool:
 
 
 def session_hash(user: Any) -> str:
-    """Return what changes with the shared user's password; no tenant is active."""
+    """Return what the shared user's sessions end with; no tenant is active."""
     found = getattr(user, "get_session_auth_hash", str)
     return str(found())
-
-
-def times_signed_out(user: Any) -> int:
-    """Return how often the shared user signed out everywhere; no tenant is active."""
-    pk = user._meta.pk.value_to_string(user)
-    rows = SignOut.objects.filter(tenant_key="", user_pk=pk)
-    return rows.values_list("times", flat=True).first() or 0
 
 
 def link_of(local: Any) -> Any:

@@ -90,7 +90,8 @@ def keep(user: Any) -> bool:
             )
         for row in rows:
             tenant = _tenant(row.tenant_key)
-            if tenant is not None and row.was_in_service:
+            is_there = tenant is not None and tenant.state == State.SUSPENDED
+            if is_there and row.was_in_service:
                 service.resume(tenant)
             row.delete()
         audit.record("account.deletion_cancelled", tenant="", actor=user, target=user)
@@ -104,12 +105,17 @@ def scheduled(user: Any) -> ScheduledDeletion | None:
         return rows.first()
 
 
+def ready() -> Q:
+    """Return the condition for what is to be deleted now, or was begun."""
+    return Q(due_at__lte=timezone.now()) | Q(begun_at__isnull=False)
+
+
 def due() -> list[Due]:
-    """Return what is to be deleted now, or was begun and not finished."""
+    """Return shared users' accounts that are due, or were begun and not finished."""
     with override_tenant(None):
-        ready = Q(due_at__lte=timezone.now()) | Q(begun_at__isnull=False)
         found: dict[str, list[ScheduledDeletion]] = {}
-        for row in ScheduledDeletion.objects.filter(ready).order_by("due_at", "pk"):
+        rows = ScheduledDeletion.objects.filter(ready()).exclude(user_pk="")
+        for row in rows.order_by("due_at", "pk"):
             found.setdefault(row.user_pk, []).append(row)
     return [
         Due(

@@ -22,7 +22,7 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import timezone
 
 from tenantry import guards
-from tenantry.catalog.audit import SHARED_USER, record
+from tenantry.catalog.audit import SHARED_USER
 from tenantry.conf import conf
 from tenantry.context import get_tenant, override_tenant, require_tenant
 from tenantry.exceptions import NotSupported
@@ -129,9 +129,8 @@ def forget(request: HttpRequest, response: HttpResponse) -> None:
         response.cookies[name]["secure"] = True  # else browsers ignore it
 
 
-def signed_in(user: Any) -> None:
-    """Record that the user signed in here, and remember the tenant of a shared one."""
-    record("user.signed_in", actor=user, target=user)
+def remember(user: Any) -> None:
+    """Remember that a shared user entered the active tenant; written seldom."""
     tenant = get_tenant()
     shared = shared_user_of(user)
     if tenant is None or shared is None:

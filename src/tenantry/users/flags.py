@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Field, Model
 from django.db.models.query_utils import DeferredAttribute
 
 from tenantry.exceptions import NotSupported
@@ -20,6 +19,8 @@ from tenantry.users import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from django.db.models import Field, Model
 
     from tenantry.users.lookup import Standing
 
@@ -127,7 +128,7 @@ class ColumnFlag(Flag):
             return self.original.__get__(user, type(user))
 
 
-class PropertyFlag(Flag, property):
+class PropertyFlag(Flag, property):  # type: ignore[misc]
     """An attribute that is a property: Django lets models be made with those."""
 
     def __init__(self, name: str, original: property) -> None:
@@ -203,21 +204,32 @@ def note_change(user: Any, name: str, loaded: Any) -> None:
     changes[name] = Change(before.loaded, in_tenant)
 
 
-def changed_in_tenant(user: Any) -> list[str]:
-    """Return the columns whose value a tenant would change by saving the object.
+def changed_in_tenant(user: Any, fields: Any = None) -> list[str]:
+    """Return the columns, of those named, that saving would change for a tenant.
 
-    Those set in a tenant count wherever it is saved.
+    Those set in a tenant count wherever the object is saved. A new row changes none.
     """
+    if user._state.adding:
+        return []
     in_tenant = lookup.tenant_of(user) is not None
     return [
         name
         for name, change in user.__dict__.get(CHANGES, {}).items()
         if user.__dict__.get(name, change.loaded) != change.loaded
         and (in_tenant or change.in_tenant)
+        and (fields is None or name in fields)
     ]
 
 
-def refuse(names: list[str]) -> NotSupported:
+def forget_changes(user: Any, fields: Any = None) -> None:
+    """Take the columns, of those named, for what is in the database."""
+    changes = user.__dict__.get(CHANGES, {})
+    for name in list(changes):
+        if fields is None or name in fields:
+            del changes[name]
+
+
+def refusal(names: list[str]) -> NotSupported:
     """Return the error for a tenant that would change what is stored of users."""
     return NotSupported(
         f"{', '.join(names)} of a shared user cannot be changed in a tenant: it is the "

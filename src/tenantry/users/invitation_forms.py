@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tenantry.catalog.people import Invitation
 
-__all__ = ["AccountForm", "ConsentForm", "PasswordForm"]
+__all__ = ["ConsentForm", "NewAccountForm", "PasswordForm"]
 
 
 class ConsentForm(forms.Form):
@@ -50,7 +50,7 @@ class PasswordForm(forms.Form):
         return password
 
 
-class AccountForm(SetPasswordForm):  # type: ignore[type-arg]
+class NewAccountForm(SetPasswordForm):  # type: ignore[type-arg]
     """Asks for a password, and for what else the user model requires.
 
     The password is held against AUTH_PASSWORD_VALIDATORS. The address is the invited

@@ -26,7 +26,6 @@ from tenantry.users.counterparts import (
     has_field,
     link_of,
     session_hash,
-    times_signed_out,
 )
 
 logger = logging.getLogger("tenantry.users")
@@ -53,8 +52,7 @@ def stamp(request: Any, user: Any, **_: object) -> None:
     if shared is not None:
         pk = shared._meta.pk.value_to_string(shared)
         with override_tenant(None):
-            told = [pk, session_hash(shared), times_signed_out(shared)]
-        request.session[TOLD] = told
+            request.session[TOLD] = [pk, session_hash(shared)]
     elif is_counterpart(user):
         request.session.flush()
         record("user.sign_in_refused", actor="", target=user)

@@ -29,8 +29,6 @@ from tenantry.users.roles import Role, of_membership
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from django.db.models import QuerySet
-
     from tenantry.types import TenantRef
 
 MEMORY = "_tenantry_memory"
@@ -184,8 +182,11 @@ def _ask(user_pk: Any, tenant: TenantRef) -> Membership | None:
 
 def _query(user_pk: Any, tenant: TenantRef) -> Membership | None:
     with override_tenant(None):
-        rows = Membership.objects.filter(user_id=user_pk, tenant__key=tenant.key)
-        return rows.first()
+        rows: Any = Membership._default_manager
+        found: Membership | None = rows.filter(
+            user_id=user_pk, tenant__key=tenant.key
+        ).first()
+        return found
 
 
 def _query_alone(user_pk: Any, tenant: TenantRef) -> Membership | None:

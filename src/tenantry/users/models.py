@@ -113,12 +113,15 @@ class Counterpart(models.Model):
         return f"{self.user} in {self.tenant}"
 
 
-def refuse_owners_end(instance: Any, **_: object) -> None:
+def refuse_owners_end(instance: Any, origin: Any = None, **_: object) -> None:
     """Raise `OwnsTenants` where an owner's membership goes before its tenant.
 
     Receives `pre_delete` of memberships, so that deleting the user is refused as well.
+    Whether tenants may be deleted, their own receiver says.
     """
     if not instance.is_owner or instance.tenant.state == State.DROPPING:
+        return
+    if getattr(origin, "model", type(origin)) is type(instance.tenant):
         return
     with override_tenant(None):
         rows = type(instance)._base_manager.select_related("tenant")

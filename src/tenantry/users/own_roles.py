@@ -112,12 +112,13 @@ def permissions_of(user: Any) -> set[str]:
 def group_of(role: Role) -> Any:
     """Return the group of the role's name, with the role's permissions."""
     group = plain_groups([role.name])[0]
-    wanted = Q(pk__in=[])
-    for name in role.permissions:
-        app, _, codename = name.partition(".")
-        wanted |= Q(content_type__app_label=app, codename=codename)
-    permission = apps.get_model("auth", "Permission")
-    group.permissions.add(*permission._default_manager.filter(wanted))
+    if role.permissions:
+        apps_named = {name.partition(".")[0] for name in role.permissions}
+        permissions = apps.get_model("auth", "Permission")._default_manager
+        found = permissions.filter(content_type__app_label__in=apps_named)
+        labels = found.values_list("pk", "content_type__app_label", "codename")
+        given = [pk for pk, app, code in labels if role.names(f"{app}.{code}")]
+        group.permissions.add(*given)
     return group
 
 

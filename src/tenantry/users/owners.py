@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
+
 from tenantry.catalog.people import TenantOwner
 from tenantry.context import get_tenant, override_tenant
 from tenantry.exceptions import OwnsTenants
@@ -17,6 +19,17 @@ def owner_pk(tenant: TenantRef) -> str | None:
     with override_tenant(None):
         rows = TenantOwner.objects.filter(tenant_key=tenant.key)
         return rows.values_list("user_pk", flat=True).first()
+
+
+def owning_member(tenant: TenantRef) -> Any:
+    """Return the shared user who owns the tenant, which may have users of its own."""
+    if not apps.is_installed("tenantry.users"):
+        return None
+    model: Any = apps.get_app_config("tenantry_users").get_model("Membership")
+    with override_tenant(None):
+        rows = model._base_manager.filter(tenant__key=tenant.key, is_owner=True)
+        row = rows.select_related("user").first()
+        return None if row is None else row.user
 
 
 def set_owner(tenant: TenantRef, user: Any) -> None:

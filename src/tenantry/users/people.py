@@ -47,7 +47,9 @@ def people_of(tenant: HasRef | TenantRef) -> People:
 
 def members_of(tenant: HasRef | TenantRef) -> SharedPeople:
     """Return the members of a tenant: shared users, also where it has its own."""
-    return SharedPeople(as_ref(tenant))
+    ref = as_ref(tenant)
+    beside = ConfinedPeople(ref) if are_confined(ref) else None
+    return SharedPeople(ref, beside=beside)
 
 
 def are_confined(tenant: TenantRef) -> bool:

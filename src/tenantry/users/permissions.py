@@ -58,7 +58,7 @@ def _is_answered(standing: Standing) -> bool:
 
 
 def _named(roles: Iterable[Role]) -> Q:
-    """Return which permissions the roles name: "app.codename", "app.view_*", "app.*"."""
+    """Return what the roles name: "app.codename", "app.view_*", "app.*"."""
     found = NONE
     for pattern in {each for role in roles for each in role.permissions}:
         app_label, _, codename = pattern.partition(".")
@@ -88,7 +88,9 @@ def members_with(
     With *is_active* None or False, those who are suspended count by what they would
     have. Nobody else's members are among them.
     """
-    members = Membership.objects.filter(tenant__key=tenant.key, user=OuterRef("pk"))
+    members = Membership._default_manager.filter(
+        tenant__key=tenant.key, user=OuterRef("pk")
+    )
     members = members.filter(_gives(perm, include_superusers=include_superusers))
     active = Q(Exists(members.filter(state=MembershipState.ACTIVE)))
     if any(field.name == "is_active" for field in _user_fields()):
@@ -142,5 +144,7 @@ def having(names: Iterable[str]) -> Q:
             continue
         for text in {json.dumps(name), json.dumps(name, ensure_ascii=False)}:
             place = StrIndex(Cast("roles", TextField()), Value(text))
-            found |= Q(pk__in=Membership.objects.alias(at=place).filter(at__gt=0))
+            found |= Q(
+                pk__in=Membership._default_manager.alias(at=place).filter(at__gt=0)
+            )
     return found

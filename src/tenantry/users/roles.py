@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tenantry.users.models import Membership
 
 OWNER = "owner"
+ANY = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Role:
     """What those who have the role may do in their tenant.
 
     `manages`: may invite and remove members, and give roles. `permissions` are
-    "app_label.codename"; `groups` are names.
+    "app_label.codename", also "app_label.view_*" and "app_label.*"; `groups` are names.
     """
 
     name: str
@@ -44,8 +45,16 @@ class Role:
         return (
             not other.superuser
             and self.staff >= other.staff
-            and set(self.permissions) >= set(other.permissions)
+            and all(self.names(each) for each in other.permissions)
             and set(self.groups) >= set(other.groups)
+        )
+
+    def names(self, permission: str) -> bool:
+        """Whether its permissions name that one, or all that the pattern matches."""
+        return any(
+            permission == each
+            or (each.endswith(ANY) and permission.startswith(each.removesuffix(ANY)))
+            for each in self.permissions
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 
+from tenantry.catalog.audit import SHARED_USER
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import override_tenant
@@ -33,16 +34,22 @@ from tenantry.users.base import (
     owner_named,
     same_email,
 )
-from tenantry.users.roles import OWNER, Role, merged, of_names
+from tenantry.users.owners import owner_pk, owning_member
+from tenantry.users.roles import OWNER, Role, merged, of_membership
 
 if TYPE_CHECKING:
+    from tenantry.types import TenantRef
     from tenantry.users.models import Membership
 
 MEMBERSHIP: str = "tenantry_users.Membership"
 
 
 class SharedPeople(People):
-    """The members of a tenant."""
+    """The members of a tenant; *beside* them may be its own users."""
+
+    def __init__(self, tenant: TenantRef, *, beside: People | None = None) -> None:
+        super().__init__(tenant)
+        self._beside = beside
 
     # Who is there.
 
@@ -70,6 +77,7 @@ class SharedPeople(People):
 
     def of_user(self, user: Any) -> Person | None:
         """Return the user's membership as a person; None where there is none."""
+        user = shared_self(user)
         if user.pk is None or not is_shared(user):
             return None
         with override_tenant(None):
@@ -116,6 +124,7 @@ class SharedPeople(People):
             self.permit(by, *given)
             if owner_named(given) and not row.is_owner:
                 self._require_no_owner()
+                self.require_access(person_of(row))
                 row.is_owner = True
             return self._changed(row, [*row.roles, *roles], ("member.granted", by))
 
@@ -161,9 +170,13 @@ class SharedPeople(People):
             return person_of(new)
 
     def powers(self, user: Any) -> Role | None:
-        """Return what the member may do, by roles, groups and permissions."""
+        """Return what the member may do, by roles, groups and permissions.
+
+        Or what one of the tenant's own users may, where it has those too.
+        """
+        user = shared_self(user)
         if user.pk is None or not is_shared(user):
-            return None
+            return None if self._beside is None else self._beside.powers(user)
         with override_tenant(None):
             row = self._rows().filter(user_id=user.pk).first()
             if row is None or person_of(row).state != ACTIVE:
@@ -201,8 +214,11 @@ class SharedPeople(People):
             roles=[role.name for role in given if role.name != OWNER],
             is_owner=owner_named(given),
         )
+        person = person_of(row)
+        if person.is_owner:
+            self.require_access(person)
         self.wrote("member.added", user, by, *given)
-        return person_of(row)
+        return person
 
     def _changed(
         self,
@@ -253,18 +269,23 @@ class SharedPeople(People):
             raise NotTheirUser(self.tenant.key, f"{user} has no account yet: save it.")
 
     def _require_no_owner(self) -> None:
-        owner = self._rows().filter(is_owner=True).first()
+        owner = owning_member(self.tenant) or owner_pk(self.tenant)
         if owner is not None:
-            raise self.second_owner(owner.user)
+            raise self.second_owner(owner)
 
     def _refuse_owner(self, row: Membership) -> None:
         if row.is_owner:
             raise self.no_owner(row.user)
 
 
+def has_members() -> bool:
+    """Whether shared users can be members of tenants."""
+    return apps.is_installed("tenantry.users")
+
+
 def membership_model() -> Any:
     """Return the model of memberships; raise `NotSupported` where there are none."""
-    if not apps.is_installed("tenantry.users"):
+    if not has_members():
         msg = (
             "Without 'tenantry.users' in INSTALLED_APPS shared users are members of no "
             "tenant. Add it, and run `manage.py migrate`."
@@ -283,21 +304,24 @@ def is_shared(user: Any) -> bool:
     return not (own_too and str(user._state.db or "").startswith(LABEL_PREFIX))
 
 
+def shared_self(user: Any) -> Any:
+    """Return the shared user who works in a tenant as this one; else the user."""
+    return getattr(user, SHARED_USER, user)
+
+
 def powers_of(row: Membership) -> Role:
     """Return all that the membership gives, as one role."""
-    names = [*row.roles, *([OWNER] if row.is_owner else [])]
     labels = row.permissions.values_list("content_type__app_label", "codename")
     more = Role(
         name="",
         permissions=tuple(f"{app}.{codename}" for app, codename in labels),
         groups=tuple(row.groups.values_list("name", flat=True)),
     )
-    return merged([*of_names(names), more])
+    return merged([*of_membership(row), more])
 
 
 def person_of(row: Membership) -> Person:
     """Return the member; call it with no tenant active."""
-    names = [*row.roles, *([OWNER] if row.is_owner else [])]
     return Person(
         user_pk=str(row.user.pk),
         user=row.user,
@@ -305,7 +329,7 @@ def person_of(row: Membership) -> Person:
         email=email_of(row.user),
         roles=tuple(row.roles),
         is_owner=row.is_owner,
-        manages=merged(of_names(names)).manages,
+        manages=merged(of_membership(row)).manages,
         state=row.state if row.user.is_active else INACTIVE,
         joined_at=row.joined_at,
     )

@@ -27,9 +27,25 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg]
     Made for a model by `account_form`.
     """
 
-    def __init__(self, *args: Any, is_first: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, is_first: bool = False, address: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.is_first = is_first
+        if address:
+            self._confirmed(address)
+        if is_first:
+            # They would ask a database that is not made yet; Django calls them by
+            # another way in each version.
+            vars(self.instance)["validate_constraints"] = _ask_nobody
+
+    def _confirmed(self, address: str) -> None:
+        """Make the address the user's, and no other."""
+        name = self._meta.model.get_email_field_name()
+        setattr(self.instance, name, address)
+        if name in self.fields:
+            self.initial[name] = address
+            self.fields[name].disabled = True
 
     def validate_unique(self) -> None:
         """Ask whether the name is taken; the first user of a tenant has no other."""
@@ -37,11 +53,6 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg]
             return
         super().validate_unique()
         self.refuse_taken()
-
-    def validate_constraints(self) -> None:
-        """Ask the database, where there is one to ask."""
-        if not self.is_first:
-            super().validate_constraints()
 
     def tell_taken(self) -> None:
         """Say what somebody else has taken since the form was checked."""
@@ -57,6 +68,10 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg]
             return
         if model._default_manager.filter(**{f"{name}__iexact": value}).exists():
             self.add_error(name, self.instance.unique_error_message(model, [name]))
+
+
+def _ask_nobody(exclude: Any = None) -> None:
+    del exclude
 
 
 def account_form(model: type[Any]) -> type[AccountForm]:

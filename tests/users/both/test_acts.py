@@ -56,7 +56,7 @@ def test_a_tenants_own_user_cannot_be_a_member(tenant, namesakes):
         members.add(own)
     members.add(shared, "admin")
     assert members.of_user(own) is None
-    assert members.powers(own) is None
+    assert not members.powers(own).manages
     for act in (members.grant, members.remove, members.suspend):
         with pytest.raises(exceptions.NotTheirUser):
             act(own)
@@ -93,3 +93,72 @@ def test_deleting_a_tenants_own_user_leaves_the_namesakes_membership(tenant, nam
     assert members_of(tenant).of_user(shared).is_owner
     with override_tenant(None), pytest.raises(exceptions.OwnsTenants):
         shared.delete()
+
+
+# As whom shared users work in the tenant.
+
+
+@pytest.fixture(name="counterpart")
+def as_whom_a_shared_user_works(tenant, namesakes):
+    from tenantry.users.counterparts import counterpart
+
+    members_of(tenant).add(namesakes[1], "admin")
+    return counterpart(namesakes[1], tenant)
+
+
+def test_a_counterpart_is_none_of_the_tenants_own_people(tenant, counterpart):
+    people = people_of(tenant)
+    assert counterpart.pk not in [person.user.pk for person in people.all()]
+    with pytest.raises(exceptions.NotAMember):
+        people.get(counterpart.pk)
+    with override_tenant(tenant):
+        row = User.objects.get(pk=counterpart.pk)
+    for act in (people.resume, people.remove, people.suspend, people.add):
+        with pytest.raises(exceptions.NotTheirUser, match="members_of"):
+            act(row)
+    with override_tenant(tenant):
+        assert not User.objects.get(pk=counterpart.pk).is_active
+
+
+def test_a_counterpart_is_and_may_what_the_membership_says(tenant, namesakes):
+    from tenantry.users.counterparts import counterpart
+
+    own, shared = namesakes
+    people, members = people_of(tenant), members_of(tenant)
+    members.add(shared, "member")
+    local = counterpart(shared, tenant)
+    with override_tenant(tenant):
+        stored = User.objects.get(pk=local.pk)
+    for user in (local, stored, shared):
+        assert people.of_user(user).user == shared
+        with pytest.raises(exceptions.NotPermitted):
+            people.grant(own, "member", by=user)
+    members.grant(shared, "admin")
+    for user in (local, shared):
+        assert people.grant(own, "member", by=user).roles == ("member",)
+        people.revoke(own, "member", by=user)
+    members.remove(shared)
+    with pytest.raises(exceptions.NotPermitted):
+        people.grant(own, "member", by=local)
+
+
+def test_who_manages_a_tenants_own_people_manages_its_members(tenant, namesakes):
+    own, shared = namesakes
+    members = members_of(tenant)
+    with pytest.raises(exceptions.NotPermitted):
+        members.add(shared, by=own)
+    people_of(tenant).grant(own, "admin")
+    assert members.add(shared, "member", by=own).roles == ("member",)
+
+
+def test_a_tenant_has_one_owner_among_both(tenant, namesakes):
+    own, shared = namesakes
+    people, members = people_of(tenant), members_of(tenant)
+    people.add(own, "owner")
+    with pytest.raises(exceptions.OwnerRequired, match="second"):
+        members.add(shared, "owner")
+    with override_tenant(None):
+        TenantOwner.objects.all().delete()
+    members.add(shared, "owner")
+    with pytest.raises(exceptions.OwnerRequired, match="second"):
+        people.add(own, "owner")

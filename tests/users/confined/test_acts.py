@@ -287,11 +287,11 @@ def test_each_act_is_in_the_audit_with_who_did_it(pair, twins):
     people.remove(ann, by=bob)
     with override_tenant(None):
         entries = AuditEntry.objects.filter(tenant_key=pair[0].key).order_by("-pk")[:4]
-        found = [(each.action, each.actor, each.target) for each in entries]
+        found = [(each.action, each.actor_pk, each.target) for each in entries]
     assert found == [
-        ("member.removed", str(bob), str(ann)),
-        ("owner.transferred", str(ann), str(bob)),
-        ("member.granted", str(ann), str(bob)),
+        ("member.removed", str(bob.pk), str(ann)),
+        ("owner.transferred", str(ann.pk), str(bob)),
+        ("member.granted", str(ann.pk), str(bob)),
         ("member.added", "", str(ann)),
     ]
 
@@ -323,12 +323,8 @@ def test_the_owner_of_a_tenant_that_was_never_finished_owns_no_other(pair):
 def test_of_many_who_would_be_the_first_owner_one_is(pair, twins):
     import threading
 
-    from django.db import connection
-
     from tests.world import in_threads
 
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer: PostgreSQL shows what locks are for")
     users = [twins()[0] for _ in range(4)]
     people, barrier = people_of(pair[0]), threading.Barrier(4)
 

@@ -8,6 +8,7 @@ from tenantry.models import PendingOwner
 from tenantry.signals import lifecycle_step, tenant_provisioned
 from tenantry.users import pending, signup
 from tests.customers.models import Tenant
+from tests.users.browser import Browser
 from tests.users.signing_up import (
     PASSWORD,
     SHARED,
@@ -46,6 +47,15 @@ def test_signing_up_makes_a_live_tenant_with_its_first_user():
     assert ann.check_password(PASSWORD)
     assert not PendingOwner.objects.exists()
     assert client.get(response.url).url.startswith(f"https://{key}.{SHARED}/")
+
+
+def test_the_visitor_ends_at_the_login_of_the_tenant():
+    key, browser = new_key(), Browser()
+    browser.post(f"https://{SHARED}/people/signup/", **form("ann", key=key))
+    login = f"https://{key}.{SHARED}/people/login/"
+    assert browser.visited[-1] == login
+    browser.post(login, username="ann", password=PASSWORD)
+    assert browser.name(Tenant.objects.get(key=key)) == "ann"
 
 
 def test_two_tenants_have_first_users_of_one_name():

@@ -350,13 +350,7 @@ def only_one_wins(*acts):
     return [error for error in ends if error is not None]
 
 
-@pytest.fixture(name="in_parallel")
-def several_at_once():
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer: PostgreSQL shows what locks are for")
-
-
-def test_of_many_who_would_be_the_first_owner_one_is(people, in_parallel):
+def test_of_many_who_would_be_the_first_owner_one_is(people):
     users = [shared_user() for _ in range(5)]
     refused = only_one_wins(
         *[lambda user=user: people.add(user, "owner") for user in users]
@@ -365,7 +359,7 @@ def test_of_many_who_would_be_the_first_owner_one_is(people, in_parallel):
     assert len(owners(people)) == 1
 
 
-def test_of_many_transfers_at_once_one_is_done(people, in_parallel):
+def test_of_many_transfers_at_once_one_is_done(people):
     ann, *others = [shared_user() for _ in range(5)]
     people.add(ann, "owner")
     for user in others:
@@ -380,7 +374,7 @@ def test_of_many_transfers_at_once_one_is_done(people, in_parallel):
 
 @pytest.mark.parametrize("_try", range(10))
 def test_who_is_removed_while_it_is_transferred_to_them_stays_or_never_owned(
-    people, in_parallel, _try
+    people, _try
 ):
     ann, bob = shared_user(), shared_user()
     people.add(ann, "owner")
@@ -392,8 +386,10 @@ def test_who_is_removed_while_it_is_transferred_to_them_stays_or_never_owned(
     assert len(owners(people)) == 1
 
 
-def test_without_the_lock_two_become_owners(people, in_parallel):
+def test_without_the_lock_two_become_owners(people):
     """The negative control: what makes them take turns is the tenant's row."""
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite lets one write at a time, whatever we do")
     from contextlib import contextmanager
 
     barrier = threading.Barrier(2)
@@ -410,7 +406,7 @@ def test_without_the_lock_two_become_owners(people, in_parallel):
     assert len(owners(people)) == 2
 
 
-def test_a_user_added_twice_at_once_is_a_member_once(people, in_parallel):
+def test_a_user_added_twice_at_once_is_a_member_once(people):
     ann = shared_user("ann")
     refused = only_one_wins(*[lambda: people.add(ann)] * 3)
     assert [type(error) for error in refused] == [exceptions.AlreadyAMember] * 2
@@ -447,19 +443,19 @@ def test_each_act_is_in_the_audit_with_who_did_it(people):
     with override_tenant(None):
         entries = AuditEntry.objects.filter(tenant_key=people.tenant.key)[:8]
         found = [
-            (each.action, each.actor, each.target, each.facts.get("roles"))
+            (each.action, each.actor_pk, each.target, each.facts.get("roles"))
             for each in reversed(entries)
         ]
-    ann, bob = ann.username, bob.username
+    by_ann, ann, bob = str(ann.pk), ann.username, bob.username
     assert found == [
         ("member.added", "", ann, ["owner"]),
-        ("member.added", ann, bob, ["member"]),
-        ("member.granted", ann, bob, ["admin"]),
-        ("member.revoked", ann, bob, ["member"]),
-        ("member.suspended", ann, bob, None),
-        ("member.resumed", ann, bob, None),
-        ("owner.transferred", ann, bob, None),
-        ("member.left", ann, ann, None),
+        ("member.added", by_ann, bob, ["member"]),
+        ("member.granted", by_ann, bob, ["admin"]),
+        ("member.revoked", by_ann, bob, ["member"]),
+        ("member.suspended", by_ann, bob, None),
+        ("member.resumed", by_ann, bob, None),
+        ("owner.transferred", by_ann, bob, None),
+        ("member.left", by_ann, ann, None),
     ]
 
 

@@ -340,7 +340,7 @@ def test_set_back_it_can_be_saved(both):
 
 CHANGES = [
     pytest.param(lambda u: User.objects.filter(pk=u.pk).update(is_staff=True), id="u"),
-    pytest.param(lambda u: User.objects.update(is_active=False), id="all"),
+    pytest.param(lambda _: User.objects.update(is_active=False), id="all"),
     pytest.param(lambda u: User.objects.bulk_update([u], ["is_superuser"]), id="bulk"),
     pytest.param(
         lambda u: User.objects.update_or_create(
@@ -357,15 +357,15 @@ CHANGES = [
         ),
         id="upsert",
     ),
-    pytest.param(lambda u: proxy().objects.update(is_staff=True), id="proxy"),
-    pytest.param(lambda u: User.objects.create_superuser("root"), id="superuser"),
-    pytest.param(lambda u: User.objects.create(username="s", is_staff=True), id="new"),
+    pytest.param(lambda _: proxy().objects.update(is_staff=True), id="proxy"),
+    pytest.param(lambda _: User.objects.create_superuser("root"), id="superuser"),
+    pytest.param(lambda _: User.objects.create(username="s", is_staff=True), id="new"),
     pytest.param(
-        lambda u: User.objects.bulk_create([User(username="b", is_staff=True)]),
+        lambda _: User.objects.bulk_create([User(username="b", is_staff=True)]),
         id="bulk_create",
     ),
     pytest.param(
-        lambda u: run(User.objects.acreate_superuser("aroot")), id="acreate_superuser"
+        lambda _: run(User.objects.acreate_superuser("aroot")), id="acreate_superuser"
     ),
     pytest.param(lambda u: u.groups.create(name="platform"), id="groups"),
     pytest.param(lambda u: u.user_permissions.set([1]), id="user_permissions"),

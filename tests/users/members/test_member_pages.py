@@ -38,7 +38,9 @@ def b(two):
 
 def empty(tenant):
     with override_tenant(None):
-        Membership.objects.filter(tenant__key=tenant.key).delete()
+        rows = Membership.objects.filter(tenant__key=tenant.key)
+        rows.update(is_owner=False)
+        rows.delete()
         Invitation.objects.filter(tenant_key=tenant.key).delete()
 
 

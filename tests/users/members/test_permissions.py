@@ -83,7 +83,7 @@ def may(user):
         ("nowhere", set()),
     ],
 )
-def test_roles_give_permissions_in_their_tenant(both, editors, role, expected):
+def test_roles_give_permissions_in_their_tenant(both, editors, *, role, expected):
     user = new_user()
     join(user, both[0], role)
     join(user, both[1], "member")
@@ -158,7 +158,9 @@ def test_without_caches_by_tenant_the_first_tenants_would_hold_in_the_other(both
     user = new_user()
     join(user, both[0], "all-of-shop")
     join(user, both[1], "member")
-    with replaced(flags_module.Cache, "_place", lambda self, u: (u.__dict__, self.name)):
+    with replaced(
+        flags_module.Cache, "_place", lambda self, u: (u.__dict__, self.name)
+    ):
         with override_tenant(both[0]):
             assert user.has_perm(ADD)
         with override_tenant(both[1]):

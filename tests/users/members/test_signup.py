@@ -1,24 +1,30 @@
 """Signing up makes an account and a tenant that it owns, or neither."""
 
+import re
 from threading import Barrier, Event
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core import signing
+from django.core import mail, signing
 from django.core.exceptions import ValidationError
+from django.db.models import UniqueConstraint
+from django.db.models.functions import Lower
 
 from tenantry import override_tenant
 from tenantry.exceptions import KeyTaken
 from tenantry.models import AuditEntry, LifecycleRecord, UsedKey
 from tenantry.signals import lifecycle_step, tenant_provisioned
-from tenantry.users import signup, waiting
+from tenantry.users import confirming, signup, waiting
 from tenantry.users.members import memberships_of
 from tenantry.users.models import Membership
+from tenantry.users.views.signup import SignupView
 from tests.customers.models import Tenant
+from tests.users.browser import Browser
 from tests.users.signing_up import (
     PASSWORD,
     SHARED,
     form,
+    mails_are_kept,
     receiving,
     sign_up,
     signing_up_makes,
@@ -61,6 +67,15 @@ def test_signing_up_makes_an_account_and_a_live_tenant_that_it_owns():
     assert AuditEntry.objects.filter(
         action="account.created", target="ann", tenant_key=""
     ).exists()
+
+
+def test_the_visitor_ends_in_the_tenant_signed_in():
+    key, browser = new_key(), Browser()
+    given = form("ann", key=key)
+    page = browser.post(f"https://{SHARED}/people/signup/", **given)
+    assert browser.visited[-1] == f"https://{key}.{SHARED}/"
+    assert page.status_code == 200
+    assert browser.name(Tenant.objects.get(key=key)) == "ann"
 
 
 def test_the_key_is_proposed_by_the_name():
@@ -289,3 +304,75 @@ def test_a_tenant_is_provisioned_for_a_user_in_code():
     with pytest.raises(ValidationError):
         Tenant.objects.provision(owner=ann, key="No Key")
     assert memberships_of(ann).count() == 1
+
+
+@pytest.fixture(params=["account", "tenant"])
+def address_first(request, settings, monkeypatch):
+    """Who signs up shows first that the address is theirs."""
+    signing_up_makes(settings, request.param)
+    mails_are_kept(settings)
+    monkeypatch.setattr(SignupView, "confirms_address", True)
+    return request.param
+
+
+def ask_for_a_link(email):
+    """Give the address; return the page, and the link in the mail."""
+    mail.outbox.clear()
+    page = visitor().post("/people/signup/", {"email": email})
+    (sent,) = mail.outbox
+    assert sent.to == [email]
+    (link,) = re.findall(r"http://example.com(\S+)", sent.body)
+    return text_of(page).replace(email, "them"), link
+
+
+def test_an_address_that_is_known_is_answered_like_any_other(address_first):
+    get_user_model().objects.create_user("ann", "ann@example.net")
+    known, to_known = ask_for_a_link("Ann@example.net")
+    unknown, to_unknown = ask_for_a_link("bob@example.net")
+    assert known == unknown
+    assert "address=" not in to_known
+    assert "address=" in to_unknown
+
+
+def test_the_account_has_the_address_that_was_shown_to_be_theirs(address_first):
+    _, link = ask_for_a_link("ann@example.net")
+    client, given = visitor(), form("ann", key=new_key())
+    assert "password1" in client.get(link).content.decode()
+    given["email"] = "eve@example.net"
+    assert client.post(link, given).status_code == 302
+    assert user("ann").email == "ann@example.net"
+
+
+@pytest.mark.parametrize("forged", ["", "x", signing.dumps("ann@example.net")])
+def test_without_the_link_nobody_signs_up(address_first, forged):
+    given = form("ann", key=new_key())
+    page = visitor().post(f"/people/signup/?address={forged}", given)
+    assert page.status_code == 200
+    assert "password1" not in page.content.decode()
+    assert not get_user_model().objects.exists()
+
+
+def test_the_address_comes_first_where_it_names_accounts(monkeypatch):
+    model = get_user_model()
+    assert not confirming.name_accounts(model)
+    with monkeypatch.context() as patch:
+        patch.setitem(vars(model._meta.get_field("email")), "unique", True)
+        assert confirming.name_accounts(model)
+        page = visitor().get("/people/signup/").content.decode()
+        assert "password1" not in page
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "USERNAME_FIELD", "email")
+        assert confirming.name_accounts(model)
+    for unique in (
+        UniqueConstraint(Lower("email"), name="one"),
+        UniqueConstraint(fields=["email"], name="one"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(model._meta, "constraints", [unique])
+            assert confirming.name_accounts(model)
+    monkeypatch.setattr(
+        model._meta,
+        "constraints",
+        [UniqueConstraint(fields=["email", "last_name"], name="one")],
+    )
+    assert not confirming.name_accounts(model)

@@ -22,7 +22,9 @@ class Login(LoginView):
 def whoami(request):
     """Say who is logged in, and what they may do."""
     user = request.user
-    return HttpResponse(f"{user.get_username() or '-'} {user.has_perm('shop.add_book')}")
+    return HttpResponse(
+        f"{user.get_username() or '-'} {user.has_perm('shop.add_book')}"
+    )
 
 
 async def awhoami(request):

@@ -70,7 +70,7 @@ def _owner(tenant: AbstractTenant) -> None:
     people = people_of(tenant)
     if people.all():
         return
-    facts = {
+    facts: dict[str, Any] = {
         "username": tenant.key,
         "email": f"{tenant.key}@example.com",
         "password": _password_hash(),

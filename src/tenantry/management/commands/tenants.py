@@ -27,6 +27,7 @@ VERBS = (
     "suspend",
     "resume",
     "members",
+    "invite",
     "grant",
     "revoke",
     "transfer",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
@@ -21,12 +22,15 @@ from tenantry.exceptions import (
     PeopleError,
     UnknownRole,
 )
+from tenantry.users import mails
 from tenantry.users.people import people_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LOGIN = "tenantry_login"
+    from tenantry.types import TenantRef
+
+LOGIN, ENTER = "tenantry_login", "tenantry_enter"
 # What the errors say is for developers; this is for who sees the page.
 TEXTS = {
     AccountExists: "There is an account of that name or address already.",
@@ -46,6 +50,7 @@ def for_people(
     With *managers*, who does not manage the people gets a 403.
     """
 
+    @login_not_required  # it leads to the login by itself
     @wraps(view)
     @never_cache
     @csrf_protect
@@ -70,6 +75,14 @@ def to_login(request: HttpRequest) -> HttpResponse:
     except NoReverseMatch:
         where = None
     return redirect_to_login(request.get_full_path(), where)
+
+
+def entrance(tenant: TenantRef) -> str:
+    """Return the tenant's URL at which a shared user comes in by the shared site."""
+    try:
+        return mails.link(tenant, ENTER)
+    except ImproperlyConfigured:
+        return mails.link(tenant, "/")
 
 
 def for_managers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

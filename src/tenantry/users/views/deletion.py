@@ -10,8 +10,8 @@ from django.urls import path, reverse
 from tenantry.conf import conf
 from tenantry.exceptions import DeletionRefused, LifecycleError
 from tenantry.users import deletion
-from tenantry.users.signup_forms import ConfirmForm
 from tenantry.users.signup import own_tenants
+from tenantry.users.signup_forms import ConfirmForm
 from tenantry.users.views.page import MembersPage
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class DeleteView(MembersPage):
             except DeletionRefused as error:
                 form.add_error(None, f"{error.reason}.".capitalize())
             except LifecycleError:
-                form.add_error(None, "It is still being made. Try again in a while.")
+                form.add_error(None, "It is being made, or removed. Try again later.")
             else:
                 return HttpResponseRedirect(reverse(NAME))
         return self.page(form)

@@ -21,7 +21,6 @@ from django.urls import (
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from tenantry.catalog.audit import record
 from tenantry.catalog.models import State
 from tenantry.context import get_tenant, override_tenant
 from tenantry.exceptions import NotSupported, TenantNotFound, TenantUnavailable
@@ -49,9 +48,9 @@ class Login(auth_views.LoginView):
     authentication_form = LoginForm
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Log in, and remember it."""
+        """Log in, and remember the tenant."""
         response = super().form_valid(form)
-        entry.signed_in(form.get_user())
+        entry.remember(form.get_user())
         return response
 
     def get_default_redirect_url(self) -> str:
@@ -73,17 +72,9 @@ class Logout(auth_views.LogoutView):
 
     template_name = "tenantry/logged_out.html"
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Log out, and record it."""
-        if request.user.is_authenticated:
-            record("user.signed_out", actor=request.user, target=request.user)
-        return super().post(request, *args, **kwargs)
 
-
-class LogoutEverywhere(auth_views.LogoutView):
+class LogoutEverywhere(Logout):
     """Ends all sessions of the user, and not in this browser alone."""
-
-    template_name = "tenantry/logged_out.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Sign out everywhere, then here."""
@@ -133,7 +124,7 @@ def receive(request: HttpRequest) -> HttpResponse:
     response = handover.receive(request, state=entry.state_of(request))
     if response.status_code == REDIRECTED:
         entry.forget(request, response)
-        entry.signed_in(request.user)
+        entry.remember(request.user)
     return response
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import login
+from django.contrib.auth import authenticate, login
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import get_script_prefix, path
@@ -22,16 +24,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tenantry.catalog.models import State
 from tenantry.catalog.registry import registry
-from tenantry.conf import conf
 from tenantry.context import get_tenant
 from tenantry.exceptions import NotInvited, PeopleError
-from tenantry.scopes.handover import hand_over
 from tenantry.users import acceptance
 from tenantry.users import invitations as acts
 from tenantry.users.addresses import is_same
 from tenantry.users.base import email_of
-from tenantry.users.invitation_forms import AccountForm, ConsentForm, PasswordForm
-from tenantry.users.views.access import for_managers, text_of, to_login
+from tenantry.users.invitation_forms import (
+    ConsentForm,
+    NewAccountForm,
+    PasswordForm,
+)
+from tenantry.users.views.access import entrance, for_managers, text_of, to_login
 from tenantry.users.views.members import PAGE, WRONG, RolesForm
 
 if TYPE_CHECKING:
@@ -110,6 +114,7 @@ def _open(people: People, pk: int) -> Invitation:
 
 
 @require_safe
+@login_not_required
 @never_cache
 def follow(request: HttpRequest, token: str) -> HttpResponse:
     """Note the token of the mail's link, and lead on to a page without it."""
@@ -125,6 +130,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 
 @sensitive_post_parameters()
 @PAGE
+@login_not_required
 @never_cache
 @csrf_protect
 def accept(request: HttpRequest) -> HttpResponse:
@@ -138,8 +144,9 @@ def accept(request: HttpRequest) -> HttpResponse:
         return _gone(request)
     except PeopleError as error:
         form.add_error(None, text_of(error))
-    except ValidationError as error:
-        form.add_error(None, error.messages)
+    except (ValidationError, IntegrityError) as error:
+        taken = "That cannot be: some of it may be somebody else's."
+        form.add_error(None, getattr(error, "messages", taken))
     context = {"form": form, "invitation": invitation}
     return render(request, "tenantry/accept.html", context)
 
@@ -149,22 +156,25 @@ def _form(request: HttpRequest, invitation: Invitation) -> Any:
     given = request.POST if request.method == "POST" else None
     if _is_invited(request, invitation):
         return ConsentForm(given)
-    if acceptance.has_account(invitation):
+    if acceptance.accounts_of(invitation):
         return PasswordForm(given, request=request, invitation=invitation)
-    return AccountForm(given, email=invitation.email)
+    return NewAccountForm(given, email=invitation.email)
 
 
 def _let_in(request: HttpRequest, invitation: Invitation, form: Any) -> HttpResponse:
     """Accept, sign in and lead to the tenant's first page."""
     if isinstance(form, ConsentForm):
         acceptance.accept(invitation, user=request.user)
+    elif isinstance(form, PasswordForm):
+        person = acceptance.accept(invitation, user=form.signed_in)
+        login(request, person.user, backend=form.signed_in.backend)
     else:
-        is_new = isinstance(form, AccountForm)
-        user = None if is_new else form.signed_in
-        fields = form.account_fields() if is_new else {}
-        person = acceptance.accept(invitation, user=user, **fields)
-        backend = getattr(user, "backend", conf.authentication_backends[0])
-        login(request, person.user, backend=backend)
+        fields = form.account_fields()
+        person = acceptance.accept(invitation, **fields)
+        name = person.user.get_username()
+        user = authenticate(request, username=name, password=fields["password"])
+        if user is not None:  # else it takes more than a password to sign in here
+            login(request, user)
     request.session.pop(TOKEN, None)
     return HttpResponseRedirect(get_script_prefix())
 
@@ -197,6 +207,7 @@ def _gone(request: HttpRequest) -> HttpResponse:
 
 
 @PAGE
+@login_not_required
 @never_cache
 @csrf_protect
 def accept_signed_in(request: HttpRequest) -> HttpResponse:
@@ -213,7 +224,7 @@ def accept_signed_in(request: HttpRequest) -> HttpResponse:
         if request.method == "POST" and context["is_invited"]:
             acceptance.accept(invitation, user=request.user)
             del request.session[TOKEN]
-            return HttpResponseRedirect(hand_over(request, invitation.tenant_key))
+            return redirect(entrance(acts.ref_of(invitation.tenant_key)))
     except NotInvited:
         return _gone(request)
     return render(request, "tenantry/accept_signed_in.html", context)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.cache import never_cache
@@ -17,9 +18,9 @@ from django.views.decorators.http import require_POST
 from tenantry.catalog.registry import registry
 from tenantry.context import require_tenant
 from tenantry.exceptions import NotInvited, PeopleError
-from tenantry.scopes.handover import hand_over
 from tenantry.users import joining as acts
-from tenantry.users.views.access import for_managers, text_of, to_login
+from tenantry.users.invitations import ref_of
+from tenantry.users.views.access import entrance, for_managers, text_of, to_login
 from tenantry.users.views.members import PAGE, WRONG, RolesForm
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def release(request: HttpRequest, people: People, pk: int) -> HttpResponse:
 
 
 @PAGE
+@login_not_required
 @never_cache
 @csrf_protect
 def ask(request: HttpRequest) -> HttpResponse:
@@ -114,6 +116,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 
 @PAGE
+@login_not_required
 @never_cache
 @csrf_protect
 def join(request: HttpRequest) -> HttpResponse:
@@ -126,7 +129,7 @@ def join(request: HttpRequest) -> HttpResponse:
         if key not in keys:
             raise Http404
         acts.join(key, request.user)
-        return HttpResponseRedirect(hand_over(request, key))
+        return redirect(entrance(ref_of(key)))
     tenants = [registry.remembered(key).instance() for key in keys]
     return render(request, "tenantry/joinable.html", {"tenants": tenants})
 

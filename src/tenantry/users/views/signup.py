@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature
 from django.db import IntegrityError, transaction
@@ -21,9 +20,11 @@ from tenantry.context import get_tenant
 from tenantry.exceptions import KeyTaken, LocationTaken, NotSupported
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.users import signup, waiting
-from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
 from tenantry.users.pending import have_own_users
-from tenantry.users.views import deletion
+from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
+from tenantry.users.views import closing, deletion
+from tenantry.users.views.address import AddressFirst
+from tenantry.users.views.entry import Login
 from tenantry.users.views.page import Page
 
 if TYPE_CHECKING:
@@ -35,19 +36,21 @@ ACCOUNT, TENANT = "account", "tenant"
 LOOK_AGAIN = 2  # seconds
 
 
-class AccountView(Page):
+class AccountView(AddressFirst):
     """Makes an account, where `SIGNUP` is "account": in the place that is active."""
 
     template_name = "tenantry/signup.html"
-    form_class: type[AccountForm] | None = None
+    account_form_class: type[AccountForm] | None = None
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the form."""
-        del request
-        return self.show(forms=[self.form()])
+        return self.ask(request) or self.show(forms=[self.form()])
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Make the account and sign in."""
+        page = self.ask(request)
+        if page is not None:
+            return page
         form = self.form(request.POST)
         if not form.is_valid():
             return self.show(forms=[form])
@@ -59,19 +62,28 @@ class AccountView(Page):
             form.tell_taken()
             return self.show(forms=[form])
         sign_in(request, user)
-        return HttpResponseRedirect(LoginView().get_default_redirect_url())
+        return HttpResponseRedirect(Login().get_default_redirect_url())
 
-    def form(self, *given: Any) -> AccountForm:
-        """Return the form of the users who are where the visitor is; else 404."""
+    def ask(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the page that asks for the address, where it is to be confirmed."""
+        return self.address_page(request, self.model, is_first=False)
+
+    @property
+    def model(self) -> Any:
+        """The model of the users who are where the visitor is; else 404."""
         tenant = get_tenant()
         kind = DEFAULT_KIND if tenant is None else tenant.kind
         if conf.signup != ACCOUNT or have_own_users(kind) != (tenant is not None):
             raise Http404
-        model = get_user_model() if tenant else apps.get_model(conf.shared_user_model)
-        return (self.form_class or account_form(model))(*given)
+        return get_user_model() if tenant else apps.get_model(conf.shared_user_model)
+
+    def form(self, *given: Any) -> AccountForm:
+        """Return the form for an account."""
+        form = self.account_form_class or account_form(self.model)
+        return form(*given, address=self.address)
 
 
-class SignupView(Page):
+class SignupView(AddressFirst):
     """Makes an account with a tenant of its own; of a user who has none, the tenant.
 
     `kind` and `placement` are those of the new tenants.
@@ -91,36 +103,40 @@ class SignupView(Page):
     ) -> HttpResponseBase:
         """Serve it, where `SIGNUP` has it."""
         if conf.signup == ACCOUNT:
-            return AccountView.as_view()(request)
+            return AccountView.as_view(
+                account_form_class=self.account_form_class,
+                confirms_address=self.confirms_address,
+            )(request)
         if conf.signup != TENANT or get_tenant() is not None:
             raise Http404
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the forms, to whom has no tenant yet."""
-        own = self.own_page(request)
-        return own or self.show(forms=self.forms(request))
+        return self.first_page(request) or self.show(forms=self.forms(request))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Record account and tenant at once; then make it, and the visitor wait."""
-        own = self.own_page(request)
-        if own is not None:
-            return own
+        page = self.first_page(request)
+        if page is not None:
+            return page
         forms = self.forms(request, request.POST)
-        *account, tenant_form = forms
         valid = [form.is_valid() for form in forms]  # each tells its errors
-        if not all(valid):
-            return self.show(forms=forms)
+        return self.make(request, forms) if all(valid) else self.show(forms=forms)
+
+    def make(self, request: HttpRequest, forms: list[Any]) -> HttpResponse:
+        """Make what the forms ask for; show them again where somebody was faster."""
+        *account, tenant_form = forms
         user = account[0].save(commit=False) if account else request.user
         tenant = tenant_form.tenant
         try:
             signup.begin(user, tenant, domains=tenant_form.domains())
         except (KeyTaken, LocationTaken):
             # Their own second click, perhaps.
-            own = self.own_page(request)
-            if own is None:
+            page = self.first_page(request)
+            if page is None:
                 tenant_form.tell_taken()
-            return own or self.show(forms=forms)
+            return page or self.show(forms=forms)
         except (IntegrityError, ValidationError) as error:
             return self.tell(forms, error)
         if account and not self.have_own_users:
@@ -138,19 +154,33 @@ class SignupView(Page):
         tenant = self.tenant_form_class(
             *given, kind=self.kind, placement=self.placement
         )
-        if not self.have_own_users and request.user.is_authenticated:
+        if self.is_signed_in(request):
             return [tenant]
-        own = self.have_own_users
-        model = get_user_model() if own else apps.get_model(conf.shared_user_model)
-        form = self.account_form_class or account_form(model)
-        return [form(*given, is_first=own), tenant]
+        form = self.account_form_class or account_form(self.model)
+        is_first = self.have_own_users
+        return [form(*given, is_first=is_first, address=self.address), tenant]
 
-    def own_page(self, request: HttpRequest) -> HttpResponse | None:
-        """Return the way of a user who has a tenant: into it."""
-        if self.have_own_users or not request.user.is_authenticated:
-            return None
+    @property
+    def model(self) -> Any:
+        """The model of the users who own tenants."""
+        if self.have_own_users:
+            return get_user_model()
+        return apps.get_model(conf.shared_user_model)
+
+    def first_page(self, request: HttpRequest) -> HttpResponse | None:
+        """Return what comes before the forms: the tenant that is theirs, the address.
+
+        None where nothing does.
+        """
+        if not self.is_signed_in(request):
+            is_first = self.have_own_users
+            return self.address_page(request, self.model, is_first=is_first)
         own = signup.own_tenants(request.user)
         return HttpResponseRedirect(waiting_url(own[0])) if own else None
+
+    def is_signed_in(self, request: HttpRequest) -> bool:
+        """Whether the visitor is a shared user already."""
+        return not self.have_own_users and request.user.is_authenticated
 
     def tell(self, forms: list[Any], error: Exception) -> HttpResponse:
         """Say what somebody else has taken while this was on its way."""
@@ -223,9 +253,11 @@ def sign_in(request: HttpRequest, user: Any) -> None:
 
 of_tenants: list[URLPattern] = [
     path("signup/", SignupView.as_view(), name="tenantry_signup"),
+    *closing.of_tenants,
 ]
 of_shared_site: list[URLPattern] = [
     path("signup/", SignupView.as_view(), name="tenantry_signup"),
     path("signup/<str:ticket>/", WaitingView.as_view(), name="tenantry_waiting"),
     *deletion.of_shared_site,
+    *closing.of_shared_site,
 ]

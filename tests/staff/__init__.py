@@ -1,0 +1,1 @@
+"""Staff: users of the shared site, of a model of their own."""

@@ -1,0 +1,1 @@
+"""Shared staff of a model of their own, and users of tenants' own."""
