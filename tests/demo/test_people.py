@@ -167,7 +167,7 @@ def support(staff, user, place):
     assert "staff acts as" in staff.act_as(user, place)
     staff.open(place, "/people/members/")
     assert "staff acts as" in staff.banner()
-    assert staff.open(place, "/people/password_change/").status == 403
+    assert staff.open(place, "/people/password/").status == 403
     assert staff.end_acting() == "localhost"
     assert not staff.is_inside(place)
     staff.open("", "/admin/tenantry/auditentry/?action=impersonation.request")

@@ -81,6 +81,11 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+if DEMO_USERS == "both":
+    AUTHENTICATION_BACKENDS.insert(
+        0, "tenantry.users.shared_backend.SharedUserBackend"
+    )
 ROOT_URLCONF = "tenantry.demo.urls"
 TEMPLATES = [
     {
@@ -140,10 +145,15 @@ TENANTRY = {
         }
     ],
     "SHARED_URLCONF": "tenantry.demo.urls_shared",
-    "SHARED_HOSTS": ["127.0.0.1"],
+    "SHARED_HOSTS": ["localhost", "127.0.0.1"],
     "URL_SCHEME": "http",
     "URL_PORT": DEMO_PORT,
     "SETTINGS": ["DEFAULT_FROM_EMAIL", "TIME_ZONE"],
+    "ROLES": {
+        "admin": {"STAFF": True, "SUPERUSER": True, "MANAGES": True},
+        "member": {},
+        "visitor": {"STAFF": True, "PERMISSIONS": ["shop.view_*"]},  # staff of ours
+    },
     "SIGNUP": "tenant" if DEMO_USERS == "own" else "account",
 }
 
