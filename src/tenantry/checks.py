@@ -38,6 +38,7 @@ from tenantry.users.invitation_checks import of_invitations
 from tenantry.users.member_checks import of_members
 from tenantry.users.middleware_checks import of_middleware
 from tenantry.users.sign_in_checks import of_sign_in
+from tenantry.users.people_checks import of_people
 from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_staff()
     found += of_sign_in()
     found += of_invitations()
+    found += of_people()
     return _messages(found)
 
 
