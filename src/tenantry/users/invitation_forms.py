@@ -78,7 +78,7 @@ class NewAccountForm(SetPasswordForm):  # type: ignore[type-arg]
         return super().clean()
 
     def _refuse_foreign_address(self) -> None:
-        """Refuse another's address as a user name: some would take them for the other."""
+        """Refuse another's address as a user name: it would be taken for them."""
         name = self.user.USERNAME_FIELD
         given = str(self.cleaned_data.get(name) or "")
         if name in self.asked and "@" in given and not is_same(given, self.email):
