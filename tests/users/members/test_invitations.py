@@ -431,6 +431,8 @@ def test_opening_the_link_uses_nothing_up_and_leaves_no_token_in_the_address(a, 
         page = browser.get("/people/accept/")
         assert token not in page.text
         assert "no-store" in page["Cache-Control"]
+        # By "no-referrer" a browser sends the form with no origin, and is refused.
+        assert page.headers.get("Referrer-Policy") != "no-referrer"
     assert browser.head(f"/people/accept/{token}/").status_code == 302
     assert browser.post(f"/people/accept/{token}/").status_code == 405
     assert find(token, a)
