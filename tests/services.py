@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "services.md"
 FOLDERS = [
     f"tests/{each}"
-    for each in ("scopes", "contrib", "testing", "cli", "shared", "admin", "demo")
+    for each in (
+        *("scopes", "contrib", "testing", "cli", "shared", "admin", "demo"),
+        "users/apps",
+    )
 ]
 BEGIN, END = "<!-- services: begin -->\n", "<!-- services: end -->\n"
 HEAD = "| Service | Tried with | What isolates it | Tests |\n|---|---|---|---|\n"

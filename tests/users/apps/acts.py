@@ -66,8 +66,11 @@ def make_application(user=None):
     )
 
 
-def fill_members():
-    """Make Ann, a member of acme, and Ben, of both; and each tenant's book."""
+def fill_members(*, own=False):
+    """Make Ann, a member of acme, and Ben, of both; and each tenant's book.
+
+    *own*: each tenant has the partner's application, too.
+    """
     from django.contrib.auth.hashers import make_password
 
     from tenantry import override_tenant
@@ -78,9 +81,12 @@ def fill_members():
     for key in KEYS:
         with override_tenant(key):
             fill_tenant(key)
+            if own:
+                make_application()
         join("ben", key)
     join("ann", "acme")
-    make_application()
+    if not own:
+        make_application()
 
 
 def join(name, key):

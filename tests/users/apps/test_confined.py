@@ -11,6 +11,11 @@ from tests.users.apps.acts import PASSWORD
 from tests.users.apps.browsing import client
 from tests.world import ONE, replaced
 
+pytestmark = pytest.mark.service(
+    "Apps that sign people in",
+    "users of tenants",
+    by="tables of the tenant; its key, or its name in a claim",
+)
 ANN = {key: f"ann-of-{key}" for key in ("acme", "globex")}
 
 

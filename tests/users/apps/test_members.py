@@ -10,6 +10,11 @@ from tests.users.apps.acts import PASSWORD, PEOPLE
 from tests.users.apps.browsing import client
 from tests.world import ONE, replaced
 
+pytestmark = pytest.mark.service(
+    "Apps that sign people in",
+    "shared users",
+    by="the membership; the tenant's name in a claim",
+)
 KEYS = ("acme", "globex")
 PROVIDERS = "SOCIALACCOUNT_PROVIDERS"
 
@@ -42,6 +47,26 @@ def forms():
             browser = client(key)
             browser.post("/accounts/login/", {"login": name, "password": PASSWORD})
             found.append(browsing.who(browser))
+    return found
+
+
+def test_who_signs_up_at_a_tenant_is_no_member(members):
+    assert members.call(signed_up) == [True, "", 401]
+
+
+def signed_up():
+    """Whether there is an account; who the browser is; what a token for it says."""
+    from django.contrib.auth.models import User
+    from rest_framework.authtoken.models import Token
+
+    facts = {"username": "eve", "email": "eve@example.net", "password1": PASSWORD}
+    browser = client("acme")
+    browser.post("/accounts/signup/", facts)
+    eve = User.objects.filter(username="eve").first()
+    found = [eve is not None, browsing.who(browser)]
+    token = Token.objects.create(user=eve).key
+    found.append(browsing.known("acme", "Token", token))
+    eve.delete()
     return found
 
 

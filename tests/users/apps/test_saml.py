@@ -11,6 +11,9 @@ from tests.users.apps import browsing, saml
 from tests.users.apps.browsing import client
 from tests.users.apps.conftest import NEIGHBOURS, make_key, project
 
+pytestmark = pytest.mark.service(
+    "Single sign-on", "SAML", by="a setting of the tenant's"
+)
 LOGIN, BACK = "/accounts/saml/corp/login/", "/accounts/saml/corp/acs/"
 
 

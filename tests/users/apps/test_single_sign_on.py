@@ -17,6 +17,9 @@ from tests.users.apps.conftest import NEIGHBOURS, make_key, project
 from tests.users.apps.provider import Provider, providers
 from tests.world import in_threads
 
+pytestmark = pytest.mark.service(
+    "Single sign-on", "OpenID Connect", by="a setting of the tenant's"
+)
 LOGIN = "/accounts/oidc/corp/login/"
 SECRETS = {key: f"secret-of-{key}" for key in sites.KEYS}
 DECLARED = {
