@@ -724,6 +724,18 @@ MISTAKES = [
         {"TENANTRY": GEO_BY_TENANT, **stored()},
     ),
     (
+        "W088",
+        {"AUTH_USER_MODEL": "shop.Author"},
+        "can have no roles",
+        {"AUTH_USER_MODEL": "auth.User"},
+    ),
+    (
+        "W088",
+        {"AUTH_USER_MODEL": "shop.Author"},
+        "access can be taken away",
+        {"AUTH_USER_MODEL": "auth.User"},
+    ),
+    (
         "E063",
         {"STATICFILES_FINDERS": FINDERS},
         "STATIC_DIR'] is not set",

@@ -26,7 +26,11 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.html import format_html
 
-from tenantry.audit_admin import AuditEntryAdmin, ImpersonationAdmin
+from tenantry.audit_admin import (
+    AuditEntryAdmin,
+    ImpersonationAdmin,
+    InvitationAdmin,
+)
 from tenantry.catalog.models import PERMANENT, TenantRow
 from tenantry.catalog.people import AuditEntry, Impersonation, Invitation
 from tenantry.catalog.registry import Entry, registry
@@ -36,7 +40,6 @@ from tenantry.exceptions import LifecycleError, NotSupported
 from tenantry.fleet.migrate import migrate_fleet
 from tenantry.fleet.plan import plan_fleet
 from tenantry.fleet.runner import Step, run
-from tenantry.invitation_admin import InvitationAdmin
 from tenantry.isolation import isolations
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.lifecycle import state as service

@@ -78,8 +78,8 @@ def _watch_catalog(conf: Any) -> None:
 
 
 def _keep_owners(conf: Any) -> None:
-    """Refuse to delete the own user who owns a tenant; forget them with the tenant."""
-    from tenantry.users import owners  # noqa: PLC0415  (has models)
+    """Refuse to delete the own user who owns a tenant; forget people with it."""
+    from tenantry.users import invitations, owners  # noqa: PLC0415  (has models)
 
     user, tenant = _model(conf.auth_user_model), _model(conf.tenant_model)
     if user is not None and conf.in_tenants(user._meta.app_label):
@@ -89,6 +89,11 @@ def _keep_owners(conf: Any) -> None:
     if tenant is not None:
         post_delete.connect(
             owners.forget_owner, sender=tenant, dispatch_uid="tenantry.forget_owner"
+        )
+        post_delete.connect(
+            invitations.forget_invited,
+            sender=tenant,
+            dispatch_uid="tenantry.forget_invited",
         )
 
 

@@ -1,4 +1,4 @@
-"""The audit and impersonations, to be read in the shared site's admin."""
+"""The audit, impersonations and invitations, read in the shared site's admin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
-__all__ = ["AuditEntryAdmin", "ImpersonationAdmin"]
+__all__ = ["AuditEntryAdmin", "ImpersonationAdmin", "InvitationAdmin"]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -70,3 +70,20 @@ class ImpersonationAdmin(ReadOnlyAdmin):
     def has_impersonate_permission(self, request: HttpRequest) -> bool:
         """Whether the user may act as users of tenants, and so end that."""
         return impersonation.may_impersonate(request.user)
+
+
+class InvitationAdmin(ReadOnlyAdmin):
+    """Who was invited where, by whom, and what became of it."""
+
+    date_hierarchy = "created_at"
+    exclude = ("digest",)
+    list_display = (
+        "email",
+        "tenant_key",
+        "invited_by",
+        "created_at",
+        "expires_at",
+        "accepted_at",
+        "withdrawn_at",
+    )
+    search_fields = ("email", "tenant_key", "invited_by")

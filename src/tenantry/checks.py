@@ -27,17 +27,18 @@ from tenantry.conf import (
 )
 from tenantry.exceptions import InvalidIdentifier
 from tenantry.file_checks import of_files
-from tenantry.invitation_checks import of_invitations
 from tenantry.isolation import isolations
 from tenantry.kind_checks import of_catalog, of_declared, of_kinds
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.neighbour_checks import of_pointers, of_sign_on
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
-from tenantry.sign_in_checks import of_sign_in
 from tenantry.signup_checks import of_signup
+from tenantry.users.invitation_checks import of_invitations
 from tenantry.users.member_checks import of_members
 from tenantry.users.middleware_checks import of_middleware
+from tenantry.users.sign_in_checks import of_sign_in
+from tenantry.users.people_checks import of_people
 from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_staff()
     found += of_sign_in()
     found += of_invitations()
+    found += of_people()
     return _messages(found)
 
 

@@ -328,7 +328,7 @@ class NoSuchUser(PeopleError):
         self.name = name
         self.found = tuple(str(each) for each in found)
         reason = (
-            f"{name!r} may be any of {', '.join(self.found)}. Give the primary key"
+            f"{name!r} may be any of {', '.join(self.found)}. Name one as shown: pk=..."
             if self.found
             else f"no user has the name, e-mail address or primary key {name!r}. "
             "Invite them, or make the account first"

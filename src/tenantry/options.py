@@ -140,6 +140,7 @@ OPTIONS: dict[str, Option] = {
         (
             "*password*",
             "account_*",
+            "tenantry_account_*",
             "socialaccount_*",
             "mfa_*",
             "tenantry_leave",

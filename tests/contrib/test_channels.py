@@ -23,10 +23,12 @@ from django.urls import path, reverse
 from tenantry import get_tenant, override_tenant
 from tenantry.contrib.channels import (
     KindRouter,
+    NotImpersonated,
     SameOriginValidator,
     TenantChannelLayer,
     TenantMiddleware,
 )
+from tenantry.users.impersonated_sessions import IN_SESSION
 from tests import servers
 from tests.contrib.sockets import SECONDS, Socket
 from tests.world import drop, provision, replaced, run, two_tenants
@@ -513,6 +515,24 @@ def test_a_page_of_another_host_opens_no_socket(origin, allowed):
         return await each.connect()
 
     assert asyncio.run(test()) == ((True, None) if allowed else (False, 4403))
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [({IN_SESSION: 1}, (False, 4403)), ({}, (True, None))],
+)
+def test_sockets_are_closed_to_who_acts_as_another(session, expected):
+    async def inner(_scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+
+    async def with_session(scope, receive, send):
+        await NotImpersonated(inner)({**scope, "session": session}, receive, send)
+
+    async def test():
+        return await Socket(with_session, "/").connect()
+
+    assert asyncio.run(test()) == expected
 
 
 def test_names_of_groups_are_told_apart_and_never_too_long():

@@ -146,6 +146,48 @@ def test_after_a_minute_it_is_too_old(shared, shared_users, world):
             assert follow(url).status_code == status
 
 
+def at_tenant(url, **kwargs):
+    """Call the tenant's view as a URLconf would that knows the browser by a state."""
+    from tenantry.scopes.handover import receive
+
+    token = parse_qs(urlsplit(url).query)["token"][0]
+    host = urlsplit(url).hostname
+    request = RequestFactory().get("/", {"token": token}, headers={"host": host})
+    request.session = Client().session
+    return receive(request, **kwargs).status_code
+
+
+def test_a_link_with_a_state_is_for_the_browser_that_has_it(
+    shared, shared_users, world
+):
+    with override_tenant(world.a):
+        url = hand_over(shared, world.a, state="known")
+        assert at_tenant(url, state="known") == 302
+        for wrong in ({}, {"state": "other"}):
+            url = hand_over(shared, world.a, state="known")
+            with pytest.raises(PermissionDenied):
+                at_tenant(url, **wrong)
+            with pytest.raises(PermissionDenied):  # and it is used up
+                at_tenant(url, state="known")
+
+
+def test_a_view_that_knows_browsers_takes_no_link_without_a_state(
+    shared, shared_users, world
+):
+    url = hand_over(shared, world.a)
+    with override_tenant(world.a), pytest.raises(PermissionDenied):
+        at_tenant(url, state="known")
+
+
+def test_a_link_is_for_the_host_that_it_was_made_for(shared, shared_users, world):
+    at = f"http://{world.a.key}.example.org/enter/"
+    url = hand_over(shared, world.a, at=at)
+    assert url.startswith(f"{at}?token=")
+    with mock.patch("django.http.HttpRequest.get_host", return_value="other.example"):
+        assert follow(url).status_code == 403
+    assert follow(url).status_code == 302
+
+
 def tampered(token):
     value, stamp, signature = token.split(":")
     yield ""

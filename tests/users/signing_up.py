@@ -9,6 +9,7 @@ from django.test import Client
 
 SHARED = "example.com"
 PASSWORD = "correct horse battery"
+UNTIL_DONE = 300  # seconds, of patience
 SUBDOMAINS = {
     "BACKEND": "tenantry.routing.SubdomainResolver",
     "OPTIONS": {"BASE": SHARED},

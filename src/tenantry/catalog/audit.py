@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache, partial
 from ipaddress import ip_address
@@ -15,7 +15,7 @@ from tenantry import guards
 from tenantry.catalog.acting import ACTING
 from tenantry.catalog.people import NAME_LENGTH, AuditEntry
 from tenantry.context import as_ref, get_tenant, override_tenant
-from tenantry.exceptions import TenantryError
+from tenantry.exceptions import NoActiveTenant, TenantryError
 from tenantry.signals import audited
 from tenantry.types import LABEL_PREFIX
 
@@ -118,12 +118,16 @@ def _who(request: HttpRequest | None, actor: Any, facts: dict[str, Any]) -> Acto
 
 
 def _asking(request: HttpRequest) -> Any:
-    """Return the user whose request it is, in whichever place it is read; or None."""
+    """Return the user whose request it is, as the request's own place has them.
+
+    None where nobody signed in, or nobody can: the shared site may have no users.
+    """
     if not hasattr(request, "user"):
         return None
-    with override_tenant(getattr(request, "tenant", None)):
+    with override_tenant(getattr(request, "tenant", None)), suppress(NoActiveTenant):
         user = request.user
         return user if user.is_authenticated else None
+    return None
 
 
 def _place_of(user: Any) -> str:

@@ -19,7 +19,9 @@ def add_person(parser: ArgumentParser) -> None:
     """Add the tenant and a user."""
     add_tenant(parser)
     parser.add_argument(
-        "user", metavar="USER", help="user name, e-mail address or primary key"
+        "user",
+        metavar="USER",
+        help="user name, e-mail address or primary key; pk=7 is certainly the last",
     )
 
 

@@ -28,6 +28,7 @@ from tenantry.routing.chain import is_exempt, resolve
 from tenantry.routing.resolvers import SHARED, Resolution, host_of
 from tenantry.scopes.tasks import CARRIED, active_key, atask_of
 from tenantry.serving import block
+from tenantry.users.impersonated_sessions import IN_SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KindRouter",
+    "NotImpersonated",
     "SameOriginValidator",
     "TenantChannelLayer",
     "TenantMiddleware",
@@ -239,6 +241,27 @@ class SameOriginValidator:
         except ValueError:
             host = None
         if host is None or host != host_of(_request(scope)):
+            await _close(receive, send, FORBIDDEN)
+        else:
+            await self.inner(scope, receive, send)
+
+
+class NotImpersonated:
+    """Denies sockets to who acts as another (`tenantry.users`), with code 4403.
+
+    Put it where the session is known. What is sent on a socket is not recorded, and a
+    socket may outlive the impersonation.
+    """
+
+    def __init__(self, inner: Application) -> None:
+        self.inner = inner
+
+    async def __call__(
+        self, scope: dict[str, Any], receive: Receive, send: Send
+    ) -> None:
+        """Serve the socket if its session is the user's own."""
+        session = scope["session"]
+        if await sync_to_async(lambda: IN_SESSION in session)():
             await _close(receive, send, FORBIDDEN)
         else:
             await self.inner(scope, receive, send)

@@ -9,6 +9,7 @@ from django.contrib.auth import backends
 from django.core.exceptions import ValidationError
 from django.db.models import F, Model
 from django.db.models.constants import OnConflict
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import compiler
 
 from tenantry.seams.substitution import wrap
@@ -138,12 +139,16 @@ def _refuse_rows(query: Any) -> None:
         touched = [field.attname for field in columns if field in query.update_fields]
         if touched:
             raise flags.refusal(touched)
+    names = [name for name in names if name != "is_active"]
     for user in query.objs:
-        granted = [
-            name for name in names if name != "is_active" and getattr(user, name)
-        ]
+        granted = [name for name in names if _grants(getattr(user, name))]
         if granted:
             raise flags.refusal(granted)
+
+
+def _grants(value: Any) -> bool:
+    """Whether the value makes somebody staff; the table's own default does not."""
+    return bool(value) and not isinstance(value, DatabaseDefault)
 
 
 def _refuse_grants(model: Any) -> None:

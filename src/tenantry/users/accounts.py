@@ -11,6 +11,8 @@ from django.db.models import Q
 from tenantry.exceptions import AccountExists
 from tenantry.users.base import email_of, same_email
 
+BY_PK = "pk="
+
 
 def as_pk(model: Any, text: Any) -> Any:
     """Return what the text is as a primary key of the model; None: it cannot be one."""
@@ -24,20 +26,21 @@ def as_pk(model: Any, text: Any) -> Any:
 
 
 def called(model: Any, name: str) -> list[Any]:
-    """Return the users of that user name; otherwise of that address or primary key."""
+    """Return all users of that user name, e-mail address or primary key.
+
+    All of them, as people choose their names: one may be another's address or key.
+    `pk=7` is a primary key and nothing else.
+    """
     users = model._base_manager
-    exact: list[Any] = list(users.filter(**{model.USERNAME_FIELD: name}))
-    if exact:
-        return exact
-    field, pk = model.get_email_field_name(), as_pk(model, name)
-    condition = Q(pk=pk) if pk is not None else Q(pk__in=[])
-    if has_field(model, field):
-        condition |= Q(**{f"{field}__iexact": name})
-    return [
-        user
-        for user in users.filter(condition).order_by("pk")
-        if user.pk == pk or same_email(email_of(user), name)
-    ]
+    if name.startswith(BY_PK):
+        pk = as_pk(model, name.removeprefix(BY_PK))
+        return [] if pk is None else list(users.filter(pk=pk))
+    pk = as_pk(model, name)
+    condition = Q(**{model.USERNAME_FIELD: name})
+    if pk is not None:
+        condition |= Q(pk=pk)
+    same = {user.pk for user in of_email(model, name)}
+    return list(users.filter(condition | Q(pk__in=same)).order_by("pk"))
 
 
 def of_email(model: Any, email: str) -> list[Any]:

@@ -92,8 +92,8 @@ class People(ABC):
     def account(self, name: str) -> Any:
         """Return the user of that name, e-mail address or primary key.
 
-        They need not be among the people yet. Raises `NoSuchUser`, also where several
-        are called that.
+        They need not be among the people yet. `pk=7` is a primary key and nothing else.
+        Raises `NoSuchUser`, also where several are called that.
         """
 
     # Acts.
@@ -273,7 +273,7 @@ class People(ABC):
         """Return the one user; raise `NoSuchUser` for none and for several."""
         found = {user.pk: user for user in users}
         if len(found) != 1:
-            shown = [f"{user} (primary key {pk})" for pk, user in found.items()]
+            shown = [f"{user} (pk={pk})" for pk, user in found.items()]
             raise NoSuchUser(self.tenant.key, name, found=shown)
         return next(iter(found.values()))
 

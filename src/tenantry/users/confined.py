@@ -11,78 +11,24 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
 from django.db import transaction
 
-from tenantry.conf import conf
 from tenantry.context import override_tenant
 from tenantry.exceptions import (
     AccountExists,
-    NotAMember,
-    NotTheirUser,
-    WrongTenant,
 )
-from tenantry.types import LABEL_PREFIX
 from tenantry.users import accounts, own_roles
-from tenantry.users.accounts import has_field
-from tenantry.users.base import (
-    ACTIVE,
-    SUSPENDED,
-    People,
-    Person,
-    email_of,
-    name_of,
-    owner_named,
-)
+from tenantry.users.base import Person, owner_named
+from tenantry.users.own_users import OwnUsers
 from tenantry.users.owners import owner_pk, owning_member, set_owner
-from tenantry.users.roles import OWNER, Role, merged, of_names
-from tenantry.users.shared import SharedPeople, has_members, is_shared, shared_self
+from tenantry.users.roles import OWNER, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 
-class ConfinedPeople(People):
-    """The users that a tenant has for itself: all of them, but those removed."""
-
-    # Who is there.
-
-    def all(self) -> list[Person]:
-        """Return the tenant's users, in the order they were made."""
-        with override_tenant(self.tenant):
-            users = self._users()._base_manager.order_by("pk")
-            if has_field(self._users(), "groups"):
-                users = users.prefetch_related("groups")
-            return self._people(users)
-
-    def get(self, user_pk: Any) -> Person:
-        """Return the tenant's user of that primary key."""
-        person = self._at(accounts.as_pk(self._users(), user_pk))
-        if person is None:
-            raise NotAMember(self.tenant.key, user_pk)
-        return person
-
-    def find(self, email: str) -> list[Person]:
-        """Return the tenant's users of that e-mail address."""
-        with override_tenant(self.tenant):
-            return self._people(accounts.of_email(self._users(), email))
-
-    def of_user(self, user: Any) -> Person | None:
-        """Return the tenant's own user as a person.
-
-        A shared user who works here as one is who they are as a member.
-        """
-        shared = self._shared(user)
-        if shared is not None:
-            return SharedPeople(self.tenant).of_user(shared)
-        return self._at(user.pk) if self._is_own(user) else None
-
-    def account(self, name: str) -> Any:
-        """Return the tenant's user who is called so; also one who was removed."""
-        with override_tenant(self.tenant):
-            return self.only(name, accounts.called(self._users(), name))
-
-    # Acts.
+class ConfinedPeople(OwnUsers):
+    """The acts on users of the tenant's own."""
 
     def add(self, user: Any, *roles: str, by: Any = None) -> Person:
         """Give one of the tenant's users roles; one who was removed is back.
@@ -179,21 +125,7 @@ class ConfinedPeople(People):
             self.wrote("owner.transferred", new, by or user)
             return self._person(new)
 
-    def powers(self, user: Any) -> Role | None:
-        """Return what the user may do: by roles, groups, permissions and flags.
-
-        A shared user may do here what the membership gives.
-        """
-        shared = self._shared(user)
-        if shared is not None:
-            return SharedPeople(self.tenant).powers(shared)
-        if not self._is_own(user):
-            return None
-        with override_tenant(self.tenant):
-            row = self._users()._base_manager.filter(pk=user.pk).first()
-            return None if row is None or not row.is_active else self._powers(row)
-
-    # Rows; with the tenant active.
+    # With the tenant active, in one transaction of its own.
 
     @contextmanager
     def _within(self) -> Iterator[None]:
@@ -209,55 +141,13 @@ class ConfinedPeople(People):
             with self._within():
                 yield self._row(user)
 
-    def _users(self) -> Any:
-        return apps.get_model(conf.auth_user_model)
-
-    def _row(self, user: Any) -> Any:
-        """Return the user's row as it is now; raise `NotAMember`."""
-        self._require_own(user)
-        row = self._users()._base_manager.filter(pk=user.pk).first()
-        if row is None:
-            raise NotAMember(self.tenant.key, user)
-        if str(row.pk) in self._counterparts():
-            raise NotTheirUser(
-                self.tenant.key,
-                f"{row} is as whom a shared user works there. Change the membership: "
-                "`members_of(tenant)`.",
-            )
-        return row
-
-    def _shared(self, user: Any) -> Any:
-        """Return the shared user, where it is one or works here as this one."""
-        if getattr(user, "pk", None) is None or not has_members():
-            return None
-        shared = shared_self(user)
-        if is_shared(shared):
-            return shared
-        return self._counterparts().get(str(user.pk)) if self._is_own(user) else None
-
-    def _counterparts(self) -> dict[str, Any]:
-        """Return the shared users who work here, by the key of as whom they do."""
-        if not has_members():
-            return {}
-        app = apps.get_app_config("tenantry_users")
-        links: Any = app.get_model("Counterpart")
-        with override_tenant(None):
-            found = links._default_manager.filter(tenant__key=self.tenant.key)
-            return {row.local_pk: row.user for row in found.select_related("user")}
-
-    def _at(self, pk: Any) -> Person | None:
-        with override_tenant(self.tenant):
-            row = self._users()._base_manager.filter(pk=pk).first()
-            if row is None:
-                return None
-            return next(iter(self._people([row])), None)
-
     def _admit(self, row: Any, given: list[Role]) -> None:
-        """Give access and roles."""
+        """Give roles, and access to one who was removed; one suspended stays so."""
+        if own_roles.is_removed(row):
+            own_roles.readmit(row)
+        if owner_named(given):
+            self.require_access(self._person(row))
         self._own(row, given)
-        if not row.is_active:
-            row.is_active = True
-            row.save(update_fields=["is_active"])
         own_roles.give(row, given)
 
     def _comeback(self, email: str, password: str | None, fields: Any) -> Any:
@@ -268,6 +158,7 @@ class ConfinedPeople(People):
         if len(found) > 1 or not own_roles.is_removed(found[0]):
             raise AccountExists(self.tenant.key, email)
         row = found[0]
+        own_roles.readmit(row)
         row.set_password(password)
         for name, value in fields.items():
             setattr(row, name, value)
@@ -295,11 +186,6 @@ class ConfinedPeople(People):
             own_roles.take_all(row)
             self.wrote(action, row, actor or by)
 
-    # Who owns it: a row of the shared database.
-
-    def _owner_role(self, row: Any) -> list[str]:
-        return [OWNER] if str(row.pk) == owner_pk(self.tenant) else []
-
     def _own(self, row: Any, given: list[Role]) -> None:
         """Make the user the owner where a role says so, and nobody else is."""
         if not owner_named(given) or self._owner_role(row):
@@ -314,68 +200,3 @@ class ConfinedPeople(People):
     def _refuse_owner(self, row: Any) -> None:
         if self._owner_role(row):
             raise self.no_owner(row)
-
-    # Rules.
-
-    def _is_own(self, user: Any) -> bool:
-        return (
-            isinstance(user, self._users())
-            and user.pk is not None
-            and user._state.db == self.tenant.label
-        )
-
-    def _require_own(self, user: Any) -> None:
-        """Raise unless it is a saved user of this tenant's."""
-        if self._is_own(user):
-            return
-        label = str(getattr(getattr(user, "_state", None), "db", None) or "")
-        if label.startswith(LABEL_PREFIX) and label != self.tenant.label:
-            raise WrongTenant(
-                str(user),
-                belongs_to=label.removeprefix(LABEL_PREFIX),
-                active=self.tenant.key,
-            )
-        raise NotTheirUser(
-            self.tenant.key,
-            f"{user} is not one of its own users. Shared users become members by "
-            "`members_of(tenant).add(user)`; make others by `create`.",
-        )
-
-    def _require_there(self, row: Any) -> None:
-        if own_roles.is_removed(row):
-            raise NotAMember(self.tenant.key, row)
-
-    def _powers(self, row: Any) -> Role:
-        names = [*own_roles.names_of(row), *self._owner_role(row)]
-        return own_roles.powers_of(row, names)
-
-    def _people(self, rows: Iterable[Any]) -> list[Person]:
-        owner = owner_pk(self.tenant)
-        links = self._counterparts()
-        there = [
-            row
-            for row in rows
-            if not own_roles.is_removed(row) and str(row.pk) not in links
-        ]
-        return [person_of(row, owner=owner) for row in there]
-
-    def _person(self, row: Any) -> Person:
-        return person_of(row, owner=owner_pk(self.tenant))
-
-
-def person_of(row: Any, *, owner: str | None) -> Person:
-    """Return the tenant's user; call it with the tenant active."""
-    names = own_roles.names_of(row)
-    owns = str(row.pk) == owner
-    roles = merged(of_names([*names, *([OWNER] if owns else [])]))
-    return Person(
-        user_pk=str(row.pk),
-        user=row,
-        name=name_of(row),
-        email=email_of(row),
-        roles=names,
-        is_owner=owns,
-        manages=roles.manages or bool(getattr(row, "is_superuser", False)),
-        state=ACTIVE if row.is_active else SUSPENDED,
-        joined_at=getattr(row, "date_joined", None),
-    )

@@ -275,7 +275,7 @@ def _bring_up(link: Any, local: Any, ref: TenantRef, *, force: bool = False) -> 
     from tenantry.users import rights  # noqa: PLC0415  (has models)
 
     given = rights.rights_of(link.user_id, ref)
-    now = given.as_json()
+    now = rights.as_json(given)
     if not force and link.granted == now and rights.has_flags(local, given):
         return
     with override_tenant(ref):

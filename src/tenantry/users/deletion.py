@@ -25,7 +25,7 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import DeletionRefused
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.lifecycle import state as service
-from tenantry.users.shared import membership_model
+from tenantry.users.member_rows import membership_model
 from tenantry.users.signup import own_tenants
 
 if TYPE_CHECKING:

@@ -156,28 +156,28 @@ class Cache:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def _place(self, user: Any) -> tuple[dict[Any, Any], Any]:
-        tenant = lookup.tenant_of(user)
-        if tenant is None:
+    def _memory(self, user: Any) -> tuple[dict[Any, Any], Any]:
+        place = lookup.place_now(user)
+        if place is None:
             return user.__dict__, self.name
-        return lookup.place_of(user, tenant, self.name)
+        return lookup.memory_of(user, place, self.name)
 
     def __get__(self, user: Any, owner: type[Any]) -> Any:
         if user is None:
             raise AttributeError(self.name)
-        memory, place = self._place(user)
+        memory, key = self._memory(user)
         try:
-            return memory[place]
+            return memory[key]
         except KeyError:
             raise AttributeError(self.name) from None
 
     def __set__(self, user: Any, value: Any) -> None:
-        memory, place = self._place(user)
-        memory[place] = value
+        memory, key = self._memory(user)
+        memory[key] = value
 
     def __delete__(self, user: Any) -> None:
-        memory, place = self._place(user)
-        if memory.pop(place, MISSING) is MISSING:
+        memory, key = self._memory(user)
+        if memory.pop(key, MISSING) is MISSING:
             raise AttributeError(self.name)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from tenantry.catalog.audit import record
-from tenantry.catalog.people import Invitation
+from tenantry.catalog.people import EmailDomain, Invitation
 from tenantry.conf import conf
 from tenantry.context import as_ref, override_tenant
 from tenantry.exceptions import (
@@ -171,6 +171,16 @@ def _ended(invitation: Invitation) -> InvitationRefused:
         invitation.tenant_key,
         f"the invitation of {invitation.email} was used or withdrawn. Invite anew.",
     )
+
+
+def forget_invited(instance: Any, **_: object) -> None:
+    """Delete the invitations and the e-mail domains of a tenant that is gone.
+
+    Receives `post_delete` of the tenant model: the addresses are people's.
+    """
+    with override_tenant(None):
+        for model in (Invitation, EmailDomain):
+            model._base_manager.filter(tenant_key=instance.key).delete()
 
 
 def ref_of(tenant: TenantRef | HasRef | str) -> TenantRef:

@@ -32,10 +32,10 @@ from tenantry.users.invitations import (
     ref_of,
     send_link,
 )
+from tenantry.users.member_rows import is_shared
 from tenantry.users.people import are_confined, people_of
 from tenantry.users.providers import PUBLIC_PROVIDERS
 from tenantry.users.roles import of_names
-from tenantry.users.shared import is_shared
 
 if TYPE_CHECKING:
     from tenantry.types import HasRef, TenantRef

@@ -6,10 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm
 
+from tenantry.conf import conf
+from tenantry.context import get_tenant
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LoginForm", "ResetForm"]
+__all__ = ["LoginForm", "ResetForm", "can_reset_passwords"]
+
+
+def can_reset_passwords() -> bool:
+    """Whether those who log in here can be sent a link for a new password.
+
+    Django's forms for it know `AUTH_USER_MODEL` only, and no shared users beside it.
+    """
+    is_theirs = conf.shared_user_model == conf.auth_user_model
+    return is_theirs or get_tenant() is not None
 
 
 class LoginForm(AuthenticationForm):

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 MEMORY = "_tenantry_memory"
 JOINED = "tenantry_membership"
 STANDING = "standing"
-# The users asked for, where somebody watches: see `watched`.
-_ASKED: ContextVar[list[Any] | None] = ContextVar("tenantry_users_asked", default=None)
 
 
 class Memory(dict[Any, Any]):
@@ -44,6 +43,19 @@ class Memory(dict[Any, Any]):
     def __reduce__(self) -> tuple[Any, ...]:
         """Be pickled and copied empty."""
         return Memory, ()
+
+
+class Place(NamedTuple):
+    """Where somebody may be a member."""
+
+    tenant: TenantRef
+    user_pk: Any
+
+
+# What was asked for, where somebody watches: see `watched`.
+_ASKED: ContextVar[list[Place] | None] = ContextVar(
+    "tenantry_users_asked", default=None
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +83,17 @@ class Standing:
         )
 
 
+@lru_cache
+def _model(name: str) -> Any:
+    return apps.get_model(name)
+
+
 def shared_user_model() -> Any:
     """Return the model of shared users."""
-    return apps.get_model(conf.shared_user_model)
+    return _model(conf.shared_user_model)
 
 
-def tenant_of_users(model: Any) -> TenantRef | None:
+def tenant_of_users(model: Any, shared: Any = None) -> TenantRef | None:
     """Return the active tenant, where users of the model are members of it.
 
     That is: shared users, and tenants of its kind have none of their own.
@@ -84,7 +101,7 @@ def tenant_of_users(model: Any) -> TenantRef | None:
     tenant = ACTIVE.get()
     if tenant is None:
         return None
-    shared = shared_user_model()
+    shared = shared or shared_user_model()
     return tenant if issubclass(model, shared) and is_shared_only(shared) else None
 
 
@@ -103,28 +120,32 @@ def tenant_of_table(model: Any) -> TenantRef | None:
     return tenant_of_users(shared_user_model())
 
 
-def tenant_of(user: Any) -> TenantRef | None:
-    """Return the active tenant, where the user may be a member of it.
+def place_now(user: Any) -> Place | None:
+    """Return where the user may be a member: the active tenant, and their key.
 
-    None for an object without a key: it is nobody yet.
+    None where no tenant is active, where tenants have users of their own, and for an
+    object without a key: it is nobody yet.
     """
     if ACTIVE.get() is None:
         return None
-    tenant = tenant_of_users(user.__class__)  # what a lazy object stands for
-    return None if tenant is None or key_of(user) is None else tenant
+    model = shared_user_model()
+    tenant = tenant_of_users(user.__class__, model)  # what a lazy object stands for
+    pk = None if tenant is None else getattr(user, model._meta.pk.attname)
+    return None if tenant is None or pk is None else Place(tenant, pk)
 
 
-def key_of(user: Any) -> Any:
-    """Return the key by which memberships know the user."""
-    return getattr(user, shared_user_model()._meta.pk.attname)
+def tenant_of(user: Any) -> TenantRef | None:
+    """Return the active tenant, where the user may be a member of it."""
+    place = place_now(user)
+    return None if place is None else place.tenant
 
 
-def place_of(user: Any, tenant: TenantRef, name: str) -> tuple[Memory, Any]:
-    """Return the memory of the object, and where in it the name is for the tenant."""
+def memory_of(user: Any, place: Place, name: str) -> tuple[Memory, Any]:
+    """Return the memory of the object, and the key of the name for that place."""
     memory = user.__dict__.get(MEMORY)
     if memory is None:
         memory = user.__dict__[MEMORY] = Memory()
-    return memory, (tenant.label, key_of(user), name)
+    return memory, (place.tenant.label, place.user_pk, name)
 
 
 def forget(user: Any) -> None:
@@ -134,11 +155,11 @@ def forget(user: Any) -> None:
 
 def recalled(user: Any) -> Standing | None:
     """Return what is remembered of the user for the active tenant, without asking."""
-    tenant = tenant_of(user)
-    if tenant is None:
+    place = place_now(user)
+    if place is None:
         return None
-    memory, place = place_of(user, tenant, STANDING)
-    known: Standing | None = memory.get(place)
+    memory, key = memory_of(user, place, STANDING)
+    known: Standing | None = memory.get(key)
     return known
 
 
@@ -147,13 +168,13 @@ def standing(user: Any) -> Standing | None:
 
     None where no membership decides: no tenant is active, or users are its own.
     """
-    tenant = tenant_of(user)
-    if tenant is None:
+    place = place_now(user)
+    if place is None:
         return None
-    memory, place = place_of(user, tenant, STANDING)
-    known: Standing | None = memory.get(place)
+    memory, key = memory_of(user, place, STANDING)
+    known: Standing | None = memory.get(key)
     if known is None:
-        known = memory[place] = Standing.of(_ask(key_of(user), tenant))
+        known = memory[key] = Standing.of(_ask(place))
     return known
 
 
@@ -168,38 +189,38 @@ def admits(user: Any) -> bool:
     return found is None or found.admitted
 
 
-def _ask(user_pk: Any, tenant: TenantRef) -> Membership | None:
+def _ask(place: Place) -> Membership | None:
     """Ask the database, in another thread where this one is that of an event loop."""
     asked = _ASKED.get()
     if asked is not None:
-        asked.append(user_pk)
+        asked.append(place)
     try:
-        return _query(user_pk, tenant)
+        return _query(place)
     except SynchronousOnlyOperation:
         with ThreadPoolExecutor(1) as executor:
-            return executor.submit(_query_alone, user_pk, tenant).result()
+            return executor.submit(_query_alone, place).result()
 
 
-def _query(user_pk: Any, tenant: TenantRef) -> Membership | None:
+def _query(place: Place) -> Membership | None:
     with override_tenant(None):
         rows: Any = Membership._default_manager
         found: Membership | None = rows.filter(
-            user_id=user_pk, tenant__key=tenant.key
+            user_id=place.user_pk, tenant__key=place.tenant.key
         ).first()
         return found
 
 
-def _query_alone(user_pk: Any, tenant: TenantRef) -> Membership | None:
+def _query_alone(place: Place) -> Membership | None:
     try:
-        return _query(user_pk, tenant)
+        return _query(place)
     finally:
         connections.close_all()
 
 
 @contextmanager
-def watched() -> Iterator[list[Any]]:
-    """Collect the keys of users whose membership is asked for within the block."""
-    asked: list[Any] = []
+def watched() -> Iterator[list[Place]]:
+    """Collect what memberships are asked for within the block."""
+    asked: list[Place] = []
     token = _ASKED.set(asked)
     try:
         yield asked
@@ -209,7 +230,8 @@ def watched() -> Iterator[list[Any]]:
 
 def ask_for_nobody(tenant: TenantRef) -> None:
     """Do the work of a look-up that finds nothing, so that the time tells nothing."""
-    _query(shared_user_model()._meta.pk.get_default() or 0, tenant)
+    pk = shared_user_model()._meta.pk
+    _query(Place(tenant, pk.get_default() or 0))
 
 
 async def aask_for_nobody(tenant: TenantRef) -> None:
@@ -232,8 +254,8 @@ def load(model: Any, user_pk: Any, tenant: TenantRef) -> Any:
     except model.DoesNotExist:
         return None
     membership = user.__dict__.pop(JOINED, None)
-    memory, place = place_of(user, tenant, STANDING)
-    memory[place] = Standing.of(membership)
+    memory, key = memory_of(user, Place(tenant, user.pk), STANDING)
+    memory[key] = Standing.of(membership)
     return user
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 APP = "tenantry.users"
-KINDS_OF = {
+KINDS_OF: dict[str, tuple[Any, str]] = {
     "STAFF": (bool, "True or False"),
     "SUPERUSER": (bool, "True or False"),
     "MANAGES": (bool, "True or False"),

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Case, F, IntegerField, Value, When
 
 from tenantry.catalog.models import State
-from tenantry.context import override_tenant
-from tenantry.users.people import as_ref
-from tenantry.users.shared import is_shared, membership_model
+from tenantry.context import as_ref, override_tenant
+from tenantry.users.member_rows import is_shared, membership_model
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -41,7 +40,10 @@ def memberships_of(user: Any) -> QuerySet[Membership]:
         )
 
 
-def membership(user: Any, tenant: HasRef | TenantRef) -> Membership | None:
+def membership(user: Any, tenant: HasRef | TenantRef | str) -> Membership | None:
     """Return the user's membership of a tenant, or None."""
+    ref = as_ref(tenant)
+    if ref is None:
+        return None
     with override_tenant(None):
-        return memberships_of(user).filter(tenant__key=as_ref(tenant).key).first()
+        return memberships_of(user).filter(tenant__key=ref.key).first()

@@ -80,6 +80,13 @@ def take_all(user: Any) -> None:
             getattr(user, name).clear()
 
 
+def readmit(user: Any) -> None:
+    """Give one who was removed access again; the password is still to be set."""
+    user.is_active = True
+    user.set_unusable_password()
+    user.save(update_fields=["is_active", "password"])
+
+
 def powers_of(user: Any, names: Iterable[str]) -> Role:
     """Return all that the user may do in the tenant, as one role."""
     superuser = bool(getattr(user, "is_superuser", False))

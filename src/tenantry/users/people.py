@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 
 from tenantry.conf import conf
+from tenantry.context import as_ref
+from tenantry.exceptions import NoActiveTenant
 from tenantry.guards import sides
-from tenantry.types import TenantRef
 from tenantry.users.base import People, Person
 from tenantry.users.confined import ConfinedPeople
 from tenantry.users.shared import SharedPeople
 
 if TYPE_CHECKING:
-    from tenantry.types import HasRef
+    from tenantry.types import HasRef, TenantRef
 
 __all__ = [
     "ConfinedPeople",
@@ -35,19 +36,19 @@ __all__ = [
 ]
 
 
-def people_of(tenant: HasRef | TenantRef) -> People:
+def people_of(tenant: HasRef | TenantRef | str) -> People:
     """Return the people of a tenant: its own users where its kind has any.
 
     Otherwise its members among the shared users. Where a tenant has both, `members_of`
     are the others.
     """
-    ref = as_ref(tenant)
+    ref = _named(tenant)
     return ConfinedPeople(ref) if are_confined(ref) else SharedPeople(ref)
 
 
-def members_of(tenant: HasRef | TenantRef) -> SharedPeople:
+def members_of(tenant: HasRef | TenantRef | str) -> SharedPeople:
     """Return the members of a tenant: shared users, also where it has its own."""
-    ref = as_ref(tenant)
+    ref = _named(tenant)
     beside = ConfinedPeople(ref) if are_confined(ref) else None
     return SharedPeople(ref, beside=beside)
 
@@ -58,6 +59,9 @@ def are_confined(tenant: TenantRef) -> bool:
     return sides[tenant.kind][label].tenants
 
 
-def as_ref(tenant: HasRef | TenantRef) -> TenantRef:
-    """Return the frozen value of a tenant."""
-    return tenant if isinstance(tenant, TenantRef) else tenant.ref
+def _named(tenant: HasRef | TenantRef | str) -> TenantRef:
+    """Return the frozen value of a tenant; raise `NoActiveTenant` for none."""
+    ref = as_ref(tenant)
+    if ref is None:
+        raise NoActiveTenant
+    return ref

@@ -37,7 +37,7 @@ def own(standing: Standing) -> QuerySet[Permission]:
         return Permission.objects.none()
     given = DIRECT.objects.filter(membership=standing.membership)
     return Permission.objects.filter(
-        Q(pk__in=given.values("permission")) | _named(standing.roles)
+        Q(pk__in=given.values("permission")) | named(standing.roles)
     )
 
 
@@ -57,7 +57,7 @@ def _is_answered(standing: Standing) -> bool:
     return standing.admitted and is_shared_only(Permission)
 
 
-def _named(roles: Iterable[Role]) -> Q:
+def named(roles: Iterable[Role]) -> Q:
     """Return what the roles name: "app.codename", "app.view_*", "app.*"."""
     found = NONE
     for pattern in {each for role in roles for each in role.permissions}:
@@ -129,7 +129,7 @@ def _gives(perm: str | Permission, *, include_superusers: bool) -> Q:
 def _role_gives(role: Role, rows: QuerySet[Permission]) -> bool:
     if not role.permissions and not role.groups:
         return False
-    return rows.filter(_named([role]) | Q(group__name__in=role.groups)).exists()
+    return rows.filter(named([role]) | Q(group__name__in=role.groups)).exists()
 
 
 def having(names: Iterable[str]) -> Q:

@@ -20,9 +20,9 @@ from tenantry.context import override_tenant
 from tenantry.exceptions import NotSupported
 from tenantry.lifecycle import provision as lifecycle
 from tenantry.users import pending
+from tenantry.users.member_rows import membership_model
 from tenantry.users.people import members_of
 from tenantry.users.roles import OWNER
-from tenantry.users.shared import membership_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

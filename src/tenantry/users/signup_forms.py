@@ -32,6 +32,9 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg]
     ) -> None:
         super().__init__(*args, **kwargs)
         self.is_first = is_first
+        for name in self._meta.model.REQUIRED_FIELDS:
+            if name in self.fields:
+                self.fields[name].required = True
         if address:
             self._confirmed(address)
         if is_first:

@@ -43,6 +43,8 @@ def tenants(database, django_db_blocker):
 def world(tenants, django_db_blocker):
     """Two tenants and the shared site, each with a user of the same primary key."""
     with django_db_blocker.unblock():
+        with override_tenant(None):
+            Membership.objects.update(is_owner=False)  # an owner is not deleted
         for place in (None, *tenants):
             with override_tenant(place):
                 User.objects.all().delete()
@@ -245,6 +247,22 @@ def test_a_member_has_what_the_roles_give_and_the_row_of_membership_adds(world, 
         row.permissions.add(Permission.objects.get(codename="view_group"))
     flags = rights_in(a, counterpart(user, a))
     assert flags == (True, False, {"shop.change_book", "auth.view_group"})
+
+
+def test_a_membership_that_names_the_owner_is_not_the_owners(world):
+    a, _ = world
+    user = member(a, "owner")
+    assert rights_in(a, counterpart(user, a)) == (False, False, set())
+    with override_tenant(None):
+        Membership.objects.filter(user=user).update(is_owner=True)
+    assert rights_in(a, counterpart(user, a))[:2] == (True, True)
+
+
+def test_a_pattern_of_permissions_gives_all_that_it_matches(world, staff, roles):
+    roles(visitor={"PERMISSIONS": ["shop.view_*"]})
+    *_, given = rights_in(world[0], counterpart(staff, world[0]))
+    assert {"shop.view_book", "shop.view_author"} <= given
+    assert all(name.startswith("shop.view_") for name in given)
 
 
 def test_a_revoked_role_is_gone_at_the_next_request(world, roles):

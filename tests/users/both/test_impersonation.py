@@ -5,14 +5,16 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.db import connections
 from django.db.models import QuerySet
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 
 from tenantry import override_tenant
+from tenantry.admin import TenantAdmin
 from tenantry.catalog.people import Impersonation
 from tenantry.exceptions import (
     ImpersonationRefused,
@@ -23,6 +25,7 @@ from tenantry.lifecycle import state
 from tenantry.users import impersonated_sessions, impersonation, middleware
 from tenantry.users.counterparts import counterpart
 from tests.clients import AnyHost
+from tests.customers.models import Tenant
 from tests.shop.models import Author, Book, Tag
 from tests.users import desk as support
 from tests.users.desk import PAGE, SHARED, acting_as, acts, host_of, row
@@ -30,6 +33,7 @@ from tests.world import ONE, replaced, run
 
 JOINED = ("insert", "delete")
 END = "/people/impersonation/end/"
+SHARED_URLS = "tests.users.urls_shared"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -597,3 +601,41 @@ def test_others_see_nothing_of_it(desk, browser):
     stranger = Client(headers={"host": SHARED})
     assert stranger.get("/people/impersonate/").status_code == 302
     assert row().ended_at is None
+
+
+def test_the_admin_shows_them_ends_them_and_changes_none(desk, browser):
+    client = desk.begin(desk.start(reason="ticket 7"))
+    with override_tenant(None):
+        User.objects.filter(pk=desk.staff.pk).update(is_staff=True, is_superuser=True)
+    place = "/admin/tenantry/impersonation/"
+    assert b"ticket 7" in browser.get(place).content
+    assert browser.get(f"{place}add/").status_code == 403
+    assert b'name="_save"' not in browser.get(f"{place}{row().pk}/change/").content
+    browser.post(
+        place, {"action": "end_impersonations", "_selected_action": [row().pk]}
+    )
+    assert is_over(desk, client)
+    assert [each.actor for each in acts("ended")] == [str(desk.staff)]
+
+
+def test_the_admin_of_a_tenant_leads_to_acting_as_its_users(desk):
+    request = RequestFactory().get("/", headers={"host": SHARED})
+    request.user, request.tenant = desk.staff, None
+    page = TenantAdmin(Tenant, admin.site)
+
+    def shown():
+        context = {}
+        page.render_change_form(request, context, obj=desk.a)
+        return context.get("impersonate_url")
+
+    def nothing(*_args, **_context):
+        return None
+
+    with (
+        override_tenant(None),
+        override_settings(ROOT_URLCONF=SHARED_URLS),
+        replaced(admin.ModelAdmin, "render_change_form", nothing),
+    ):
+        assert shown() == f"/people/impersonate/?tenant={desk.a.key}"
+        request.user = desk.shared_user("other", is_staff=True)
+        assert shown() is None

@@ -5,7 +5,8 @@ from django.contrib.auth.models import User
 
 from tenantry import override_tenant
 from tenantry.users.acceptance import find
-from tenantry.users.invitations import invite
+from tenantry.users.counterparts import counterpart
+from tenantry.users.invitations import invite, pending
 from tenantry.users.joining import ask, claim_domain, joinable, verify_domain
 from tenantry.users.people import members_of, people_of
 from tests.users.people import PASSWORD, Browser, chosen, token_of_mail, user_of
@@ -85,3 +86,20 @@ def test_a_shared_user_of_the_same_id_is_nobody_on_the_members_pages(tenant):
     answer = browser.get("/people/members/")
     assert answer.status_code == 302
     assert own.email not in answer.text
+
+
+def test_shared_staff_with_the_role_manage_the_tenants_own_people(tenant, email):
+    staff, own = user_of(None, "staff"), user_of(tenant, "own")
+    members_of(tenant).add(staff, "admin")
+    browser = Browser(tenant)
+    with override_tenant(tenant):
+        browser.force_login(counterpart(staff, tenant))
+    assert own.email in browser.get("/people/members/").text
+    given = {"email": email, "roles": ["member"]}
+    assert browser.post("/people/invitations/", given).status_code == 302
+    assert pending(tenant)[0].email == email
+    path = f"/people/members/{own.pk}/"
+    assert browser.post(path, {"act": "suspend"}).status_code == 302
+    assert people_of(tenant).of_user(own).state == "suspended"
+    members_of(tenant).revoke(staff, "admin")
+    assert browser.post(path, {"act": "resume"}).status_code == 403

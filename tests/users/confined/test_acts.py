@@ -7,6 +7,7 @@ from django.test import Client
 
 from tenantry import exceptions, override_tenant
 from tenantry.catalog.people import AuditEntry, TenantOwner
+from tenantry.users.own_users import OwnUsers
 from tenantry.users.people import ConfinedPeople, people_of
 from tests.world import drop, new_key, provision, replaced
 
@@ -90,7 +91,7 @@ def test_without_the_label_of_the_object_an_act_would_hit_the_namesake(pair, twi
     ann, their_ann = twins()
     with pytest.raises(exceptions.WrongTenant, match=pair[0].key):
         people_of(pair[1]).suspend(ann)
-    with replaced(ConfinedPeople, "_is_own", lambda *_: True):
+    with replaced(OwnUsers, "_is_own", lambda *_: True):
         people_of(pair[1]).suspend(ann)
     with override_tenant(pair[1]):
         their_ann.refresh_from_db()
@@ -194,6 +195,26 @@ def test_a_suspended_user_keeps_roles_and_password(pair, twins):
     assert people.resume(ann).state == "active"
     with override_tenant(pair[0]):
         assert User.objects.get(pk=ann.pk).password == before
+
+
+def test_a_suspended_user_is_not_resumed_by_being_given_a_role(pair, twins):
+    ann, _ = twins()
+    people = people_of(pair[0])
+    people.suspend(ann)
+    assert people.add(ann, "member").state == "suspended"
+    with pytest.raises(exceptions.OwnerRequired, match="no access"):
+        people.add(ann, "owner")
+    with pytest.raises(exceptions.OwnerRequired, match="no access"):
+        people.grant(ann, "owner")
+
+
+def test_a_user_who_is_back_can_be_suspended_and_resumed(pair, twins):
+    ann, _ = twins()
+    people = people_of(pair[0])
+    people.remove(ann)
+    assert people.add(ann, "member").state == "active"
+    assert people.suspend(ann).state == "suspended"
+    assert people.resume(ann).roles == ("member",)
 
 
 def test_the_owner_stays_until_it_is_transferred(pair, twins):

@@ -4,14 +4,16 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from tenantry import override_tenant
+from tenantry.checks import check_settings
 from tenantry.models import PendingOwner
 from tenantry.signals import lifecycle_step, tenant_provisioned
-from tenantry.users import pending, signup
+from tenantry.users import pending, signup, waiting
 from tests.customers.models import Tenant
 from tests.users.browser import Browser
 from tests.users.signing_up import (
     PASSWORD,
     SHARED,
+    UNTIL_DONE,
     form,
     receiving,
     sign_up,
@@ -25,7 +27,8 @@ pytestmark = pytest.mark.usefixtures("database", "access")
 
 
 @pytest.fixture
-def access(django_db_blocker, settings):
+def access(django_db_blocker, settings, monkeypatch):
+    monkeypatch.setattr(waiting, "PATIENCE", UNTIL_DONE)
     signing_up_makes(settings, "tenant")
     with django_db_blocker.unblock():
         yield
@@ -56,6 +59,16 @@ def test_the_visitor_ends_at_the_login_of_the_tenant():
     assert browser.visited[-1] == login
     browser.post(login, username="ann", password=PASSWORD)
     assert browser.name(Tenant.objects.get(key=key)) == "ann"
+
+
+def test_the_shared_site_needs_no_users_of_its_own(settings):
+    urls = "tests.users.confined.urls_shared"
+    assert "tenantry.W091" in [each.id for each in check_settings()]
+    signing_up_makes(settings, "tenant", SHARED_URLCONF=urls)
+    assert "tenantry.W091" not in [each.id for each in check_settings()]
+    key, client = new_key(), visitor()
+    response = sign_up(client, "ann", key=key)
+    assert client.get(response.url).url.startswith(f"https://{key}.{SHARED}/")
 
 
 def test_two_tenants_have_first_users_of_one_name():

@@ -27,8 +27,11 @@ def pair(database, django_db_blocker):
     """Two tenants for the tests of a module; no users are left after it."""
     from django.contrib.auth.models import Group, User
 
+    from tenantry.users.models import Membership
+
     with django_db_blocker.unblock(), two_tenants() as made:
         yield made
+        Membership.objects.update(is_owner=False)  # an owner is not deleted
         User.objects.all().delete()
         Group.objects.all().delete()
 

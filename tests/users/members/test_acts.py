@@ -118,8 +118,9 @@ def test_an_account_is_named_by_name_address_or_key(people):
         assert people.account(name) == ann
     with override_tenant(None):
         User.objects.filter(pk=bob.pk).update(email=ann.email)
-    with pytest.raises(exceptions.NoSuchUser, match=f"primary key {bob.pk}"):
+    with pytest.raises(exceptions.NoSuchUser, match=f"pk={bob.pk}"):
         people.account(ann.email)
+    assert people.account(f"pk={bob.pk}") == bob
     with pytest.raises(exceptions.NoSuchUser, match="no user"):
         people.account("nobody@example.org")
 
@@ -140,6 +141,19 @@ def test_my_tenants_are_those_in_service_first_the_last_entered_before(people, p
     pair[1].resume()
     assert membership(ann, pair[0]).tenant == pair[0]
     assert membership(shared_user(), pair[0]) is None
+
+
+def test_nobody_is_taken_for_another_whose_address_or_key_is_their_name(people):
+    ann = shared_user("ann")
+    with override_tenant(None):
+        for name in (ann.email, str(ann.pk), f"pk={ann.pk}"):
+            User.objects.create_user(name)
+    for name in (ann.email, str(ann.pk)):
+        with pytest.raises(exceptions.NoSuchUser, match=f"pk={ann.pk}"):
+            people.account(name)
+    assert people.account(f"pk={ann.pk}") == ann
+    with pytest.raises(exceptions.NoSuchUser, match="no user"):
+        people.account("pk=nobody")
 
 
 # Roles.

@@ -2,19 +2,21 @@
 
 import copy
 import pickle
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import serializers
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import Model, Value
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import compiler
 from django.forms import modelform_factory
 
 from tenantry import override_tenant
 from tenantry.exceptions import NotSupported
+from tenantry.users import account_seams, lookup
 from tenantry.users import flags as flags_module
-from tenantry.users import lookup
 from tests.users.members.standing import (
     ADMIN,
     MEMBER,
@@ -74,10 +76,10 @@ def test_without_the_tenant_in_the_memory_the_first_answer_would_hold_everywhere
     user = new_user()
     join(user, a, "admin")
 
-    def place_of(user, _, name):
+    def memory_of(user, _, name):
         return user.__dict__.setdefault("memory", {}), name
 
-    with replaced(lookup, "place_of", place_of):
+    with replaced(lookup, "memory_of", memory_of):
         with override_tenant(a):
             assert flags(user) == ADMIN
         with override_tenant(b):
@@ -411,6 +413,25 @@ def test_without_the_gate_an_update_would_make_staff_of_all_tenants(both):
         User.objects.filter(pk=user.pk).update(is_staff=True)
     assert stored(user) == (True, True, False)
     user.delete()
+
+
+def test_without_the_gate_a_group_would_be_given_on_the_shared_site(both):
+    user = new_user()
+    with override_tenant(both[0]), without_seam(compiler.SQLInsertCompiler, "as_sql"):
+        user.groups.create(name="of the platform")
+    with override_tenant(None):
+        assert user.groups.get().name == "of the platform"
+        user.groups.get().delete()
+
+
+def test_the_default_of_a_table_makes_nobody_staff():
+    column = User._meta.get_field("is_staff")
+    user = User(is_staff=DatabaseDefault(Value(value=False)))
+    query = SimpleNamespace(fields=[column], objs=[user], on_conflict=None)
+    account_seams._refuse_rows(query)
+    user.is_staff = True
+    with pytest.raises(NotSupported):
+        account_seams._refuse_rows(query)
 
 
 def test_without_the_gate_a_tenant_would_make_a_superuser_of_all(both):

@@ -4,10 +4,10 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.core import mail
 from django.core.exceptions import ValidationError
-from django.test import override_settings
+from django.test import RequestFactory
 from django.utils import timezone
 
 from tenantry import override_tenant
@@ -24,6 +24,7 @@ from tenantry.users import acceptance, invitations
 from tenantry.users.acceptance import accept, find
 from tenantry.users.invitations import invite, pending, resend, withdraw
 from tenantry.users.people import people_of
+from tenantry.users.views.invitations import accept as accept_page
 from tests.users.people import (
     PASSWORD,
     Browser,
@@ -163,7 +164,6 @@ def test_who_manages_nothing_invites_nobody(a, email):
             act(made, by=plain)
 
 
-@override_settings()
 def test_nobody_gives_by_invitation_what_they_lack(a, email, settings):
     clerk = {"MANAGES": True}
     settings.TENANTRY = {
@@ -434,6 +434,19 @@ def test_accepting_needs_the_token_of_the_form(a, email):
     assert not is_in(a, email)
 
 
+def test_who_acts_as_another_accepts_nothing_for_them(a, email):
+    invite(a, email)
+    found = find(token_of_mail(), a)
+    request = RequestFactory().post("/people/accept/")
+    request.session = {"_tenantry_invitation": token_of_mail()}
+    request.user, request.impersonator = AnonymousUser(), object()
+    with override_tenant(a):
+        assert accept_page(request).status_code == 403
+        request.impersonator = None
+        assert accept_page(request).status_code == 200
+    assert find(token_of_mail(), a).pk == found.pk
+
+
 def test_signing_in_by_an_invitation_changes_the_session_key(a, email):
     invite(a, email)
     browser, _ = opened(a, token_of_mail())
@@ -515,6 +528,13 @@ def test_who_is_signed_in_at_the_shared_site_accepts_there(a, email):
     assert answer.status_code == 302
     assert answer["Location"].startswith(f"https://{a.key}.example.org/")
     assert is_in(a, email)
+
+
+def test_the_page_of_somebody_with_an_account_leads_to_the_shared_site(a, email):
+    user_of(None, email=email)
+    invite(a, email)
+    _, page = opened(a, token_of_mail())
+    assert f'href="https://example.com/people/accept/{token_of_mail()}/"' in page.text
 
 
 def test_another_account_at_the_shared_site_does_not(a, email):

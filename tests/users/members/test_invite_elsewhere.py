@@ -6,8 +6,10 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 
 from tenantry import override_tenant
+from tenantry.models import EmailDomain, Invitation
 from tenantry.users.acceptance import accept, find
 from tenantry.users.invitations import invite
+from tenantry.users.joining import claim_domain
 from tenantry.users.people import people_of
 from tests.users.people import PASSWORD, Browser, token_of_mail
 from tests.world import drop, new_key, provision
@@ -59,6 +61,18 @@ def test_the_verb_refuses_what_cannot_be(tenant, words, said):
     with pytest.raises(CommandError, match=said):
         call_command("tenants", "invite", *given)
     assert not mail.outbox
+
+
+def test_with_a_tenant_go_the_addresses_of_those_it_invited(tenant, email):
+    gone = provision("g")
+    for each in (gone, tenant):
+        invite(each, email)
+        claim_domain(each, "me@acme.com")
+    drop(gone)
+    left = Invitation.objects.filter(email=email).values_list("tenant_key", flat=True)
+    assert list(left) == [tenant.key]
+    assert not EmailDomain.objects.filter(tenant_key=gone.key).exists()
+    assert EmailDomain.objects.filter(tenant_key=tenant.key).exists()
 
 
 @pytest.fixture(name="staff")

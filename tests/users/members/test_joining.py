@@ -383,6 +383,16 @@ def test_every_address_is_told_the_same(a, b):
     assert Browser(b).get("/people/join/").status_code == 404  # it has no domain
 
 
+def test_a_mail_that_cannot_be_sent_tells_nothing(a, caplog):
+    verified(a)
+    with mock.patch("tenantry.users.mails.send_mail", side_effect=OSError("down")):
+        known = Browser(a).post("/people/join/", {"email": "ann@acme.com"})
+    other = Browser(a).post("/people/join/", {"email": "ann@elsewhere.com"})
+    assert known.status_code == 200
+    assert known.content == other.content
+    assert "was not sent" in caplog.text
+
+
 # The managers' pages.
 
 

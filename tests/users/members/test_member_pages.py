@@ -328,6 +328,19 @@ def test_a_manager_invites_sends_again_and_withdraws(a):
     assert browser.post(f"{path}/withdraw/").status_code == 404
 
 
+def test_a_mail_that_cannot_be_sent_is_told_and_the_invitation_is_there(a, caplog):
+    browser = browser_of(a, member(a, "admin"))
+    with mock.patch("tenantry.users.mails.send_mail", side_effect=OSError("down")):
+        answer = browser.post("/people/invitations/", {"email": "x@acme.com"})
+        (invitation,) = pending(a)
+        path = f"/people/invitations/{invitation.pk}/resend/"
+        again = browser.post(path, follow=True)
+    assert answer.status_code == 400
+    assert "could not be sent" in answer.text
+    assert "could not be sent" in again.text
+    assert "was not sent" in caplog.text
+
+
 def test_inviting_who_is_there_is_refused_by_the_page(a):
     boss, ann = member(a, "admin"), member(a)
     answer = browser_of(a, boss).post("/people/invitations/", {"email": ann.email})

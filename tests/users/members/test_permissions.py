@@ -159,7 +159,7 @@ def test_without_caches_by_tenant_the_first_tenants_would_hold_in_the_other(both
     join(user, both[0], "all-of-shop")
     join(user, both[1], "member")
     with replaced(
-        flags_module.Cache, "_place", lambda self, u: (u.__dict__, self.name)
+        flags_module.Cache, "_memory", lambda self, u: (u.__dict__, self.name)
     ):
         with override_tenant(both[0]):
             assert user.has_perm(ADD)

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core import mail, signing
 from django.core.exceptions import ValidationError
+from django.db import connections
 from django.db.models import UniqueConstraint
 from django.db.models.functions import Lower
 
@@ -23,6 +24,7 @@ from tests.users.browser import Browser
 from tests.users.signing_up import (
     PASSWORD,
     SHARED,
+    UNTIL_DONE,
     form,
     mails_are_kept,
     receiving,
@@ -37,7 +39,8 @@ pytestmark = pytest.mark.usefixtures("database", "access")
 
 
 @pytest.fixture
-def access(django_db_blocker, settings):
+def access(django_db_blocker, settings, monkeypatch):
+    monkeypatch.setattr(waiting, "PATIENCE", UNTIL_DONE)
     signing_up_makes(settings, "tenant")
     with django_db_blocker.unblock():
         yield
@@ -76,6 +79,14 @@ def test_the_visitor_ends_in_the_tenant_signed_in():
     assert browser.visited[-1] == f"https://{key}.{SHARED}/"
     assert page.status_code == 200
     assert browser.name(Tenant.objects.get(key=key)) == "ann"
+
+
+def test_it_works_where_each_request_is_a_transaction(monkeypatch):
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    key, client = new_key(), visitor()
+    response = sign_up(client, "ann", key=key)
+    assert end_of(client, response).status_code == 302
+    assert memberships_of(user("ann")).get().is_owner
 
 
 def test_the_key_is_proposed_by_the_name():
@@ -254,8 +265,14 @@ def test_a_ticket_is_worthless_for_a_later_tenant_of_that_key():
         from tenantry.lifecycle.provision import undo
 
         undo(tenant)
-    provision(key=key)
+    later = provision(key=key)
     assert waiting.look(old) == (waiting.Progress.GONE, None)
+
+    def by_key_alone(_pk, key):
+        return Tenant.objects.get(key=key)
+
+    with replaced(waiting, "_row", by_key_alone):  # the negative control
+        assert waiting.look(old) == (waiting.Progress.READY, later)
 
 
 def test_who_owns_a_tenant_is_led_to_it():
@@ -277,6 +294,14 @@ def test_an_account_alone_is_made_where_the_settings_say_so(settings):
     assert client.session["_auth_user_id"] == str(user("ann").pk)
     assert not Tenant.objects.exists()
     assert "already exists" in text_of(sign_up(visitor(), "Ann"))
+    assert client.get("/people/signup/").url == "/people/tenants/"
+    assert client.post("/people/signup/", form("bob")).url == "/people/tenants/"
+    assert get_user_model().objects.count() == 1
+
+
+def test_what_the_user_model_requires_is_asked_for():
+    given = {**form("ann", key=new_key()), "email": ""}
+    assert "required" in text_of(visitor().post("/people/signup/", given))
 
 
 @pytest.mark.parametrize("what", [None, "account", "tenant"])

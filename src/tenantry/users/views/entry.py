@@ -27,7 +27,7 @@ from tenantry.exceptions import NotSupported, TenantNotFound, TenantUnavailable
 from tenantry.scopes import handover
 from tenantry.users import entry
 from tenantry.users.counterparts import may_enter
-from tenantry.users.login import LoginForm
+from tenantry.users.login import LoginForm, can_reset_passwords
 from tenantry.users.members import memberships_of
 from tenantry.users.sign_out import sign_out_everywhere
 from tenantry.users.views import passwords
@@ -62,9 +62,13 @@ class Login(auth_views.LoginView):
         return super().get_default_redirect_url()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the link to sign in by the shared site, where there is one."""
+        """Add which other pages can be linked to from here."""
         by_shared_site = get_tenant() is not None and entry.has_shared_site()
-        return super().get_context_data(by_shared_site=by_shared_site, **kwargs)
+        return super().get_context_data(
+            by_shared_site=by_shared_site,
+            can_reset_passwords=can_reset_passwords(),
+            **kwargs,
+        )
 
 
 class Logout(auth_views.LogoutView):

@@ -6,6 +6,7 @@ opens it uses nothing up, and the token is in no address that a page could pass 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -16,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import get_script_prefix, path
+from django.urls import NoReverseMatch, get_script_prefix, path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
@@ -25,11 +26,13 @@ from django.views.decorators.http import require_POST, require_safe
 from tenantry.catalog.models import State
 from tenantry.catalog.registry import registry
 from tenantry.context import get_tenant
-from tenantry.exceptions import NotInvited, PeopleError
+from tenantry.exceptions import NotInvited, NotSupported, PeopleError
+from tenantry.routing.absolute import shared_url
 from tenantry.users import acceptance
 from tenantry.users import invitations as acts
 from tenantry.users.addresses import is_same
 from tenantry.users.base import email_of
+from tenantry.users.impersonation import not_impersonated
 from tenantry.users.invitation_forms import (
     ConsentForm,
     NewAccountForm,
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
     from tenantry.catalog.people import Invitation
     from tenantry.users.base import People
 
+logger = logging.getLogger("tenantry.invitations")
+
+NOT_SENT = "The mail could not be sent. Try again later: it is among the open ones."
 TOKEN = "_tenantry_invitation"  # noqa: S105  (its name in the session)
 
 
@@ -70,6 +76,9 @@ def invite(request: HttpRequest, people: People) -> HttpResponse:
             form.add_error(None, text_of(error))
         except ValidationError as error:
             form.add_error("email", error)
+        except OSError:
+            logger.exception("An invitation to %r was not sent.", people.tenant.key)
+            form.add_error(None, NOT_SENT)
         else:
             messages.success(request, f"{email} is invited.", fail_silently=True)
             return redirect("tenantry_invite")
@@ -99,6 +108,9 @@ def resend(request: HttpRequest, people: People, pk: int) -> HttpResponse:
         acts.resend(invitation, by=request.user)
     except PeopleError as error:
         messages.error(request, text_of(error), fail_silently=True)
+    except OSError:
+        logger.exception("An invitation to %r was not sent.", people.tenant.key)
+        messages.error(request, NOT_SENT, fail_silently=True)
     return redirect("tenantry_invite")
 
 
@@ -133,6 +145,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 @login_not_required
 @never_cache
 @csrf_protect
+@not_impersonated
 def accept(request: HttpRequest) -> HttpResponse:
     """Let the invited in: by the password of their account, or by a new account."""
     try:
@@ -147,8 +160,22 @@ def accept(request: HttpRequest) -> HttpResponse:
     except (ValidationError, IntegrityError) as error:
         taken = "That cannot be: some of it may be somebody else's."
         form.add_error(None, getattr(error, "messages", taken))
-    context = {"form": form, "invitation": invitation}
+    context = {
+        "form": form,
+        "invitation": invitation,
+        "shared_site": _at_shared_site(request, form),
+    }
     return render(request, "tenantry/accept.html", context)
+
+
+def _at_shared_site(request: HttpRequest, form: Any) -> str | None:
+    """Return where a shared account accepts that signs in by more than a password."""
+    if not isinstance(form, PasswordForm) or acceptance.home_of(form.invitation):
+        return None
+    try:
+        return shared_url("tenantry_accept", request.session[TOKEN])
+    except (NoReverseMatch, NotSupported):
+        return None
 
 
 def _form(request: HttpRequest, invitation: Invitation) -> Any:

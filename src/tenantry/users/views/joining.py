@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from django import forms
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from django.urls import URLPattern
 
     from tenantry.users.base import People
+
+logger = logging.getLogger("tenantry.invitations")
 
 
 class DomainForm(RolesForm):
@@ -58,6 +61,9 @@ def domains(request: HttpRequest, people: People) -> HttpResponse:
             form.add_error(None, text_of(error))
         except ValidationError as error:
             form.add_error("email", error)
+        except OSError:
+            logger.exception("A link to %r was not sent.", people.tenant.key)
+            form.add_error(None, "The mail could not be sent. Try again later.")
         else:
             said = f"A link was sent to {email}."
             messages.success(request, said, fail_silently=True)
@@ -110,7 +116,11 @@ def ask(request: HttpRequest) -> HttpResponse:
         raise Http404
     form = JoinForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        acts.ask(tenant, form.cleaned_data["email"])
+        try:
+            acts.ask(tenant, form.cleaned_data["email"])
+        except OSError:
+            # Told, it would tell that the address may join.
+            logger.exception("A link to %r was not sent.", tenant.key)
         return render(request, "tenantry/join_sent.html")
     return render(request, "tenantry/join.html", {"form": form})
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
+from django.http import Http404
 from django.urls import path, reverse_lazy
 from django.utils.decorators import method_decorator
 
-from tenantry.users.login import ResetForm
+from tenantry.users.login import ResetForm, can_reset_passwords
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -34,7 +35,18 @@ class Changed(auth_views.PasswordChangeDoneView):
     extra_context = {"text": "Your password is changed."}
 
 
-class Reset(auth_views.PasswordResetView):
+class WhereItCanBe:
+    """A page that is not found where nobody can be sent a link."""
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer, or raise `Http404`."""
+        if not can_reset_passwords():
+            raise Http404("Passwords of shared users of a model of their own.")
+        parent: Any = super()
+        return parent.dispatch(*args, **kwargs)
+
+
+class Reset(WhereItCanBe, auth_views.PasswordResetView):
     """Sends a link to who may sign in here, and tells nobody whether it did."""
 
     form_class = ResetForm
@@ -51,7 +63,7 @@ class ResetSent(auth_views.PasswordResetDoneView):
     }
 
 
-class ResetConfirm(auth_views.PasswordResetConfirmView):
+class ResetConfirm(WhereItCanBe, auth_views.PasswordResetConfirmView):
     """Takes a new password from who has the link, while they may sign in here."""
 
     template_name = FORM

@@ -1,4 +1,4 @@
-"""Pages: signing up, at the shared site or a tenant, and waiting for a new one."""
+"""Pages: signing up, at the shared site or a tenant, and what follows it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from django.apps import apps
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
-from django.core.signing import BadSignature
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponseRedirect
-from django.urls import NoReverseMatch, path, reverse
+from django.urls import path
 from django.utils.decorators import method_decorator
 
 from tenantry.catalog import audit
 from tenantry.conf import DEFAULT_PLACEMENT, conf
 from tenantry.context import get_tenant
-from tenantry.exceptions import KeyTaken, LocationTaken, NotSupported
+from tenantry.exceptions import KeyTaken, LocationTaken
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.users import signup, waiting
 from tenantry.users.pending import have_own_users
 from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
 from tenantry.users.views import closing, deletion
+from tenantry.users.views import waiting as waiting_views
 from tenantry.users.views.address import AddressFirst
 from tenantry.users.views.entry import Login
-from tenantry.users.views.page import Page
+from tenantry.users.views.waiting import waiting_url
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from django.urls import URLPattern
 
 ACCOUNT, TENANT = "account", "tenant"
-LOOK_AGAIN = 2  # seconds
 
 
 class AccountView(AddressFirst):
@@ -62,11 +61,14 @@ class AccountView(AddressFirst):
             form.tell_taken()
             return self.show(forms=[form])
         sign_in(request, user)
-        return HttpResponseRedirect(Login().get_default_redirect_url())
+        return HttpResponseRedirect(landing())
 
     def ask(self, request: HttpRequest) -> HttpResponse | None:
-        """Return the page that asks for the address, where it is to be confirmed."""
-        return self.address_page(request, self.model, is_first=False)
+        """Return what comes before the form: the way on, the address; else None."""
+        model = self.model
+        if request.user.is_authenticated:
+            return HttpResponseRedirect(landing())
+        return self.address_page(request, model, is_first=False)
 
     @property
     def model(self) -> Any:
@@ -195,55 +197,9 @@ class SignupView(AddressFirst):
         return self.show(forms=forms)
 
 
-class WaitingView(Page):
-    """Says how far the tenant is that the visitor signed up for; ends in the tenant."""
-
-    template_name = "tenantry/waiting.html"
-
-    @method_decorator(login_not_required)
-    @method_decorator(transaction.non_atomic_requests)
-    def dispatch(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        """Serve it in no transaction: it may go on with provisioning."""
-        return super().dispatch(request, *args, **kwargs)
-
-    def get(self, request: HttpRequest, ticket: str) -> HttpResponse:
-        """Look, and look again after a while, or go in."""
-        del request
-        try:
-            progress, tenant = waiting.look(ticket)
-        except BadSignature:
-            raise Http404 from None
-        if progress is waiting.Progress.READY:
-            address = door(tenant)
-            if address is not None:
-                return HttpResponseRedirect(address)
-        page = self.show(progress=progress.value, name=str(tenant or ""))
-        if progress is waiting.Progress.WORKING:
-            page["Refresh"] = str(LOOK_AGAIN)
-        return page
-
-
-def waiting_url(tenant: Any) -> str:
-    """Return the page on which the visitor waits for this tenant."""
-    return reverse("tenantry_waiting", args=[waiting.ticket(tenant)])
-
-
-def door(tenant: Any) -> str | None:
-    """Return where somebody enters the tenant; None where nothing leads to it.
-
-    Shared users are signed in there by the shared site; a tenant's own sign in.
-    """
-    name = "tenantry_login" if have_own_users(tenant.kind) else "tenantry_enter"
-    try:
-        try:
-            url = tenant.url(name)
-        except NoReverseMatch:
-            url = tenant.url("/")
-    except NotSupported:
-        return None
-    return str(url)
+def landing() -> str:
+    """Return where somebody goes who has signed in here."""
+    return Login().get_default_redirect_url()
 
 
 def sign_in(request: HttpRequest, user: Any) -> None:
@@ -257,7 +213,7 @@ of_tenants: list[URLPattern] = [
 ]
 of_shared_site: list[URLPattern] = [
     path("signup/", SignupView.as_view(), name="tenantry_signup"),
-    path("signup/<str:ticket>/", WaitingView.as_view(), name="tenantry_waiting"),
+    *waiting_views.of_shared_site,
     *deletion.of_shared_site,
     *closing.of_shared_site,
 ]

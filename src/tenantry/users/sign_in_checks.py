@@ -44,7 +44,8 @@ def _of_shared_site(urlconf: str) -> Iterator[Problem]:
             "W091",
             f"The shared site ({urlconf}) serves the pages of 'tenantry.users', and "
             f"has no {' and no '.join(missing)}: nobody can log in there.",
-            "Add them to SHARED_APPS, or leave 'tenantry.users.urls_shared' out.",
+            "Add them to SHARED_APPS, or leave 'tenantry.users.urls_shared' out; for "
+            "signing up alone include 'tenantry.users.urls_signup'.",
         )
 
 
