@@ -37,8 +37,8 @@ from tenantry.signup_checks import of_signup
 from tenantry.users.invitation_checks import of_invitations
 from tenantry.users.member_checks import of_members
 from tenantry.users.middleware_checks import of_middleware
-from tenantry.users.sign_in_checks import of_sign_in
 from tenantry.users.people_checks import of_people
+from tenantry.users.sign_in_checks import of_sign_in
 from tenantry.users.staff_checks import of_staff
 
 if TYPE_CHECKING:
