@@ -14,6 +14,7 @@ from django.contrib.admin.models import LogEntryManager
 from django.contrib.admin.options import BaseModelAdmin, ModelAdmin
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.templatetags.log import AdminLogNode
+from django.contrib.admin.utils import NestedObjects
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -299,6 +300,9 @@ SUBSTITUTED = {
             "self, user_id, queryset, action_flag, change_message, single_object",
         ),
         (AdminLogNode, "render", "self, context"),
+    ],
+    "the_admin_says_before_that_owners_stay": [
+        (NestedObjects, "collect", "self, objs, source, source_attr, **kwargs"),
     ],
     "the_admin_offers_what_is_there": [
         (AutocompleteJsonView, "process_request", "self, request"),

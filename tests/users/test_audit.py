@@ -28,6 +28,7 @@ def tenants(database, django_db_blocker):
     with django_db_blocker.unblock():
         made = [provision("a"), provision("b")]
         yield made
+        User.objects.all().delete()
         drop(*made)
 
 

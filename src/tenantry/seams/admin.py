@@ -12,7 +12,7 @@ from django.http import Http404
 
 from tenantry import guards
 from tenantry.conf import conf
-from tenantry.context import ACTIVE
+from tenantry.context import ACTIVE, override_tenant
 from tenantry.seams.substitution import seam, wrap
 
 # Set on a ModelAdmin of a shared model, it is shown in tenants' admins as well.
@@ -85,6 +85,27 @@ def the_admin_offers_what_is_there() -> None:
 
 
 @seam
+def the_admin_says_before_that_owners_stay() -> None:
+    """It asks what is protected, and deletes the rest: refused then, it would be a 500.
+
+    No relation protects the user of a tenant's own who owns it: that is recorded in the
+    shared database.
+    """
+    if not apps.is_installed("django.contrib.admin"):
+        return
+    from django.contrib.admin import utils  # noqa: PLC0415  (has models)
+
+    def collect(
+        original: Any, self: Any, objs: Any, source: Any = None, *args: Any, **kw: Any
+    ) -> None:
+        original(self, objs, source, *args, **kw)
+        if source is None:
+            self.protected.update(each for each in objs if owns_its_tenant(each))
+
+    wrap(utils.NestedObjects, "collect", collect)
+
+
+@seam
 def the_log_of_all_tenants_is_shown_to_none() -> None:
     """An object's history is found by model and key, which objects of tenants share.
 
@@ -133,6 +154,20 @@ def is_shown(model: Any, model_admin: Any) -> bool:
     if side.shared:
         return bool(getattr(model_admin, SHOWN_TO_TENANTS, False))
     return not side.elsewhere
+
+
+def owns_its_tenant(instance: Any) -> bool:
+    """Whether it is the active tenant's own user who owns the tenant."""
+    from tenantry.catalog.people import TenantOwner  # noqa: PLC0415  (has models)
+
+    tenant = ACTIVE.get()
+    if tenant is None or instance._meta.label != conf.auth_user_model:
+        return False
+    if instance._state.db != tenant.label:
+        return False
+    with override_tenant(None):
+        owners = TenantOwner.objects.filter(tenant_key=tenant.key)
+        return owners.filter(user_pk=str(instance.pk)).exists()
 
 
 def logs_are_mixed(model: Any) -> bool:

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.forms.models import fields_for_model
 
 from tenantry.users.acceptance import sign_in
+from tenantry.users.addresses import is_same
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -61,6 +62,7 @@ class NewAccountForm(SetPasswordForm):  # type: ignore[type-arg]
         model: Any = get_user_model()
         address, name = model.get_email_field_name(), model.USERNAME_FIELD
         super().__init__(model(**{address: email}), *args, **kwargs)
+        self.email = email
         asked = dict.fromkeys([name, *model.REQUIRED_FIELDS])
         self.asked = [each for each in asked if each != address]
         self.fields.update(fields_for_model(model, self.asked))
@@ -72,7 +74,16 @@ class NewAccountForm(SetPasswordForm):  # type: ignore[type-arg]
         """Hold the password against what else was given, too."""
         for name in self.asked:
             setattr(self.user, name, self.cleaned_data.get(name))
+        self._refuse_foreign_address()
         return super().clean()
+
+    def _refuse_foreign_address(self) -> None:
+        """Refuse another's address as a user name: it would be taken for them."""
+        name = self.user.USERNAME_FIELD
+        given = str(self.cleaned_data.get(name) or "")
+        if name in self.asked and "@" in given and not is_same(given, self.email):
+            msg = "Only your own address, or a name without '@'."
+            self.add_error(name, ValidationError(msg, code="invalid"))
 
     def account_fields(self) -> dict[str, Any]:
         """Return the fields of the new account, and its password."""

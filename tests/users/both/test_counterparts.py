@@ -36,6 +36,8 @@ def tenants(database, django_db_blocker):
     with django_db_blocker.unblock():
         made = [provision("a"), provision("b")]
         yield made
+        Membership.objects.update(is_owner=False)
+        User.objects.all().delete()
         drop(*made)
 
 

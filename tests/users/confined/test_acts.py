@@ -247,6 +247,26 @@ def test_deleting_the_user_who_owns_the_tenant_is_refused(pair, twins):
         assert their_ann.delete()[0]
 
 
+def test_the_tenants_admin_says_before_that_the_owner_stays(pair, twins):
+    from django.contrib.admin.utils import NestedObjects
+
+    from tests.world import without_seam
+
+    (ann, their_ann), (bob, _) = twins(), twins()
+    people_of(pair[0]).add(ann, "owner")
+
+    def protected(tenant, *users):
+        with override_tenant(tenant):
+            collector = NestedObjects(using=tenant.ref.label)
+            collector.collect(users)
+            return collector.protected
+
+    assert protected(pair[0], ann, bob) == {ann}
+    assert protected(pair[1], their_ann) == set()
+    with without_seam(NestedObjects, "collect"):
+        assert protected(pair[0], ann, bob) == set()
+
+
 def test_a_manager_without_more_cannot_make_or_touch_one_with_more(
     pair, twins, settings
 ):

@@ -5,8 +5,10 @@ from unittest import mock
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
+from django.test import override_settings
 from django.utils import timezone
 
 from tenantry import override_tenant
@@ -83,6 +85,26 @@ def test_a_member_logs_in_at_the_tenant_itself(member, tenants, browser):
 
 def page_of(browser, place):
     return browser.get(at(place, "/people/login/")).content.decode()
+
+
+def test_without_encryption_it_works_with_a_plain_cookie(member, tenants, browser):
+    at_shared_site(browser)
+    url = at(tenants[0], ENTER).replace("https:", "http:")
+    assert browser.get(f"{url}?next=/whoami/").content == b"ann"
+    answer = browser.ask("get", url)
+    assert answer.cookies[entry.COOKIE]["httponly"]
+    assert not answer.cookies[entry.COOKIE]["secure"]
+
+
+def test_the_way_in_is_open_where_every_view_needs_a_login(member, tenants, browser):
+    middleware = [
+        *settings.MIDDLEWARE,
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
+    with override_settings(MIDDLEWARE=middleware):
+        browser.get(at(tenants[0], f"{ENTER}?next=/whoami/"))
+        answer = browser.post(browser.visited[-1], username="ann", password="pw")
+        assert answer.content == b"ann"
 
 
 def test_the_tenants_of_a_user_are_listed_the_last_entered_first(

@@ -295,6 +295,17 @@ def test_a_user_name_that_is_taken_bars_nobody(a, email):
     assert browser.get("/whoami/").text == name
 
 
+def test_nobody_takes_another_persons_address_for_a_user_name(a, email):
+    invite(a, email)
+    browser, _ = opened(a, token_of_mail())
+    answer = browser.post("/people/accept/", chosen(username=f"boss-{email}"))
+    assert "Only your own address" in answer.text
+    assert not is_in(a, email)
+    # Another writing of the own one will do.
+    answer = browser.post("/people/accept/", chosen(username=email.upper()))
+    assert answer.status_code == 302
+
+
 @pytest.mark.parametrize("other", ["x{}", "{}.evil", "\u0131{}"])
 def test_an_account_of_another_address_is_not_let_in(a, email, other):
     user = user_of(None, email=other.format(email))
@@ -420,6 +431,8 @@ def test_opening_the_link_uses_nothing_up_and_leaves_no_token_in_the_address(a, 
         page = browser.get("/people/accept/")
         assert token not in page.text
         assert "no-store" in page["Cache-Control"]
+        # By "no-referrer" a browser sends the form with no origin, and is refused.
+        assert page.headers.get("Referrer-Policy") != "no-referrer"
     assert browser.head(f"/people/accept/{token}/").status_code == 302
     assert browser.post(f"/people/accept/{token}/").status_code == 405
     assert find(token, a)
@@ -437,7 +450,7 @@ def test_accepting_needs_the_token_of_the_form(a, email):
 def test_who_acts_as_another_accepts_nothing_for_them(a, email):
     invite(a, email)
     found = find(token_of_mail(), a)
-    request = RequestFactory().post("/people/accept/")
+    request = RequestFactory().get("/people/accept/")
     request.session = {"_tenantry_invitation": token_of_mail()}
     request.user, request.impersonator = AnonymousUser(), object()
     with override_tenant(a):

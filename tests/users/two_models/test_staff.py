@@ -37,6 +37,8 @@ def tenants(database, django_db_blocker):
     with django_db_blocker.unblock():
         made = [provision("a"), provision("b")]
         yield made
+        Staff.objects.all().delete()
+        User.objects.all().delete()
         drop(*made)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.contrib.auth import get_user_model, login
+from django.contrib.auth import get_user_model, load_backend, login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -203,8 +203,11 @@ def landing() -> str:
 
 
 def sign_in(request: HttpRequest, user: Any) -> None:
-    """Sign the new user in, as by the first of AUTHENTICATION_BACKENDS."""
-    login(request, user, backend=conf.authentication_backends[0])
+    """Sign the new user in, by the first backend that knows them in this place."""
+    for backend in conf.authentication_backends:
+        if load_backend(backend).get_user(user.pk) == user:
+            login(request, user, backend=backend)
+            return
 
 
 of_tenants: list[URLPattern] = [
