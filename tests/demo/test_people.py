@@ -104,8 +104,12 @@ class Person:
         return self.fill("Sign up", password1=SECRET, password2=SECRET, **fields)
 
     def sign_out(self, place=""):
-        self.open(place, "/people/members/" if place else "/people/tenants/")
-        self.page.click("button:text-is('Log out')")
+        if place:
+            self.open(place)
+            self.page.click("header button:text-is('Sign out')")
+        else:
+            self.open("", "/people/tenants/")
+            self.page.click("button:text-is('Log out')")
         return self.page.inner_text("main h1")
 
     def is_inside(self, place):

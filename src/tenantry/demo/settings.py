@@ -83,9 +83,7 @@ MIDDLEWARE = [
 ]
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 if DEMO_USERS == "both":
-    AUTHENTICATION_BACKENDS.insert(
-        0, "tenantry.users.shared_backend.SharedUserBackend"
-    )
+    AUTHENTICATION_BACKENDS.insert(0, "tenantry.users.shared_backend.SharedUserBackend")
 ROOT_URLCONF = "tenantry.demo.urls"
 TEMPLATES = [
     {
