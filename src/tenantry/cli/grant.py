@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.cli.people import add_person, chosen_people, tell
+from tenantry.cli.people import add_person, chosen_people, chosen_user, tell
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -21,6 +21,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Give the roles, and print those that the user then has."""
     people = chosen_people(options)
-    user = people.account(options["user"])
+    user = chosen_user(people, options)
     act = people.add if people.of_user(user) is None else people.grant
     tell(command, act(user, *options["roles"]), key=options["key"])

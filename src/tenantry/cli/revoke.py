@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 
-from tenantry.cli.people import add_person, chosen_people, tell
+from tenantry.cli.people import add_person, chosen_people, chosen_user, tell
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -31,7 +31,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         msg = "Name the roles to take, or remove the user by --all: one of the two."
         raise CommandError(msg)
     people = chosen_people(options)
-    user = people.account(options["user"])
+    user = chosen_user(people, options)
     if options["all"]:
         people.remove(user)
         command.stdout.write(f"{user} has no access to {options['key']} any more.")

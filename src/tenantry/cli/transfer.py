@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry.cli.people import add_person, chosen_people, tell
+from tenantry.cli.people import add_person, chosen_people, chosen_user, tell
 from tenantry.exceptions import OwnerRequired
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     """Transfer it from whoever owns it now."""
     key, people = options["key"], chosen_people(options)
-    user = people.account(options["user"])
+    user = chosen_user(people, options)
     owner = next((person for person in people.all() if person.is_owner), None)
     if owner is None:
         msg = (

@@ -226,9 +226,12 @@ class People(ABC):
                     "Somebody who has it can.",
                 )
 
-    def wrote(self, action: str, user: Any, by: Any, *roles: Role) -> None:
+    def wrote(
+        self, action: str, user: Any, by: Any, *roles: Role, **facts: Any
+    ) -> None:
         """Write the act in the audit."""
-        facts = {"roles": [role.name for role in roles]} if roles else {}
+        if roles:
+            facts["roles"] = [role.name for role in roles]
         record(
             action,
             tenant=self.tenant,
@@ -243,6 +246,7 @@ class People(ABC):
         return OwnerRequired(
             self.tenant.key,
             f"it has an owner, {owner}, and can have no second one. Transfer it: "
+            f"`manage.py tenants transfer {self.tenant.key} USER`, or in code "
             "`people_of(tenant).transfer(owner, to)`.",
         )
 
@@ -251,6 +255,7 @@ class People(ABC):
         return OwnerRequired(
             self.tenant.key,
             f"{owner} owns it. Transfer it to another member first: "
+            f"`manage.py tenants transfer {self.tenant.key} USER`, or in code "
             "`people_of(tenant).transfer(owner, to)`.",
         )
 

@@ -122,7 +122,7 @@ class ConfinedPeople(OwnUsers):
                 own_roles.take(old, owner, left=own_roles.names_of(old))
                 own_roles.give(new, owner)
                 set_owner(self.tenant, new)
-            self.wrote("owner.transferred", new, by or user)
+            self.wrote("owner.transferred", new, by, owner=str(user))
             return self._person(new)
 
     # With the tenant active, in one transaction of its own.

@@ -48,6 +48,7 @@ WRITES = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 MOST_KEYS = 100
+CREDENTIALS = frozenset({"session_key", "key", "token"})
 
 _QUIET: ContextVar[frozenset[str]] = ContextVar("tenantry_quiet", default=frozenset())
 
@@ -113,6 +114,9 @@ def _record_objects(  # noqa: PLR0917  (the facts of one record)
     who: Acting, operation: str, model: type[Model], keys: Iterable[Any]
 ) -> None:
     pks = [str(key) for key in keys]
+    number = len(pks)
+    if _are_credentials(model):
+        pks = []
     label, table = model._meta.label, model._meta.db_table
     target = f"{label} {pks[0]}" if len(pks) == 1 else label
     shown = pks[:MOST_KEYS]
@@ -123,8 +127,16 @@ def _record_objects(  # noqa: PLR0917  (the facts of one record)
         operation=operation,
         table=table,
         pks=shown,
-        number=len(pks),
+        number=number,
     )
+
+
+def _are_credentials(model: type[Model]) -> bool:
+    """Whether who knows a primary key of the model is let in by it.
+
+    So it is with sessions, and with tokens of REST framework (`authtoken`).
+    """
+    return model._meta.pk.name in CREDENTIALS
 
 
 @seam

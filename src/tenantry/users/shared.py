@@ -165,7 +165,7 @@ class SharedPeople(People):
             if old.pk != new.pk:
                 old.save(update_fields=["is_owner"])
                 new.save(update_fields=["is_owner"])
-            self.wrote("owner.transferred", to, by or user)
+            self.wrote("owner.transferred", to, by, owner=str(user))
             return person_of(new)
 
     def powers(self, user: Any) -> Role | None:

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 
 from tenantry import exceptions, override_tenant
 from tenantry.catalog.people import TenantOwner
@@ -162,3 +163,11 @@ def test_a_tenant_has_one_owner_among_both(tenant, namesakes):
     members.add(shared, "owner")
     with pytest.raises(exceptions.OwnerRequired, match="second"):
         people.add(own, "owner")
+
+
+def test_a_shared_user_who_is_looked_for_among_a_tenants_own_is_pointed_at(tenant):
+    with pytest.raises(CommandError, match="named with --shared"):
+        call_command("tenants", "grant", tenant.key, "nobody", "admin")
+    with pytest.raises(CommandError, match="no user has") as error:
+        call_command("tenants", "grant", tenant.key, "nobody", "admin", "--shared")
+    assert "--shared" not in str(error.value)

@@ -124,6 +124,12 @@ def test_it_is_asked_for_by_password(own, ann, password):
     assert state_of(own) == "active"
 
 
+def test_without_the_page_that_keeps_it_nothing_is_suspended(own, ann, settings):
+    settings.TENANTRY = {**settings.TENANTRY, "SHARED_URLCONF": "tests.urls_shared"}
+    answer = signed_in(own, ann).post(DELETE, {"password": PASSWORD})
+    assert (answer.status_code, state_of(own)) == (404, "active")
+
+
 def test_its_owner_alone_may_and_only_while_alone(own, ann):
     bob = people_of(own).create("bob@example.net", "admin", password=PASSWORD).user
     assert signed_in(own, bob).get(DELETE).status_code == 404

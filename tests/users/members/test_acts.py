@@ -468,7 +468,7 @@ def test_each_act_is_in_the_audit_with_who_did_it(people):
         ("member.revoked", by_ann, bob, ["member"]),
         ("member.suspended", by_ann, bob, None),
         ("member.resumed", by_ann, bob, None),
-        ("owner.transferred", by_ann, bob, None),
+        ("owner.transferred", "", bob, None),
         ("member.left", by_ann, ann, None),
     ]
 

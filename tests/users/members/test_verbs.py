@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from tenantry import override_tenant
+from tenantry.models import AuditEntry
 from tenantry.users.people import people_of
 from tests.world import drop, new_key, provision
 
@@ -74,6 +75,10 @@ def test_transfer_is_from_whoever_owns_it(tenants, tenant, ann):
     people.add(ann, "owner")
     assert "owner" in tenants("transfer", tenant.key, bob.email)
     assert people.of_user(bob).is_owner
+    with override_tenant(None):
+        entry = AuditEntry.objects.filter(action="owner.transferred").latest("pk")
+    assert (entry.actor_pk, entry.facts["owner"]) == ("", ann.username)
+    assert entry.actor.startswith("command: ")
 
 
 @pytest.mark.parametrize(

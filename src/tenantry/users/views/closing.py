@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.decorators import login_not_required
 from django.core.signing import BadSignature
 from django.http import Http404
-from django.urls import path
+from django.urls import NoReverseMatch, path
 from django.utils.decorators import method_decorator
 
 from tenantry.conf import conf
@@ -47,6 +47,7 @@ class CloseView(Page):
         person = people_of(tenant).of_user(request.user)
         if person is None or not person.is_owner:
             raise Http404
+        self.require_way_back()
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -72,6 +73,21 @@ class CloseView(Page):
         if to:
             mails.send(tenant, "tenant_delete", to, link=link, due_at=row.due_at)
         return self.show(scheduled=row, link=link)
+
+    def require_way_back(self) -> None:
+        """Raise `Http404` where the shared site does not serve the link that keeps it.
+
+        Asked for without it, the tenant would be out of service, and nobody could undo
+        that.
+        """
+        try:
+            shared_url(KEEP, "ticket")
+        except NoReverseMatch:
+            msg = (
+                "A tenant is deleted by its owner where the shared site includes "
+                "'tenantry.users.urls_signup': by that the tenant can be kept."
+            )
+            raise Http404(msg) from None
 
     def page(self, form: Any) -> HttpResponse:
         """Return the page."""
