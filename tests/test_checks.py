@@ -600,6 +600,12 @@ MISTAKES = [
         for right in ["tenantry_login", "/people/login/", "https://id.example.com/"]
     ),
     (
+        "W090",
+        {"LOGIN_URL": "tenantry_login"},
+        "is an error in tenants",
+        {"ROOT_URLCONF": "tests.users.urls", "LOGIN_URL": "tenantry_login"},
+    ),
+    (
         "W091",
         {
             "TENANTRY": {
@@ -608,7 +614,13 @@ MISTAKES = [
             }
         },
         "has no auth and no sessions",
+        {"TENANTRY": ours(SHARED_URLCONF="tests.users.confined.urls_shared")},
+    ),
+    (
+        "W091",
         {"TENANTRY": ours(SHARED_URLCONF="tests.users.urls_shared")},
+        "is not in INSTALLED_APPS",
+        {"TENANTRY": ours(SHARED_URLCONF="tests.users.confined.urls_shared")},
     ),
     (
         "W081",

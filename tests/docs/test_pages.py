@@ -62,11 +62,24 @@ def test_python_of_a_page_runs(page, site_copy):
     )
 
 
+SERVED = """
+if globals().get("LOGIN_URL") == "tenantry_login":
+    ROOT_URLCONF = "trial_urls"
+"""
+URLS = """
+from django.urls import include, path
+from mysite.urls import urlpatterns
+
+urlpatterns = [*urlpatterns, path("people/", include("tenantry.users.urls"))]
+"""
+
+
 @pytest.mark.parametrize("block", SETTINGS, ids=str)
 def test_settings_of_a_page_are_without_fault(block, readme_site, tmp_path):
     site = readme_site[0]
     settings = (site.folder / "mysite" / "settings.py").read_text()
-    (tmp_path / "trial.py").write_text(f"{settings}\n{block.text}\n")
+    (tmp_path / "trial.py").write_text(f"{settings}\n{block.text}\n{SERVED}")
+    (tmp_path / "trial_urls.py").write_text(URLS)
     site.sh(
         "python manage.py check --fail-level WARNING",
         DJANGO_SETTINGS_MODULE="trial",

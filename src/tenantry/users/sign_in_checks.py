@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 
@@ -30,6 +31,13 @@ def of_sign_in() -> Iterator[Problem]:
                 "`login_required` would send people there, and not to the login page.",
                 f"Set LOGIN_URL = {LOGIN!r}.",
             )
+    if conf.login_url == LOGIN and conf.root_urlconf not in served:
+        yield Problem(
+            "W090",
+            f"LOGIN_URL is {LOGIN!r}, which {conf.root_urlconf} does not serve: "
+            "`login_required` is an error in tenants.",
+            "Include 'tenantry.users.urls' there, without a namespace.",
+        )
     shared = conf.shared_urlconf or conf.root_urlconf
     if shared in served and has(shared, AUTHORIZE):
         yield from _of_shared_site(shared)
@@ -46,6 +54,14 @@ def _of_shared_site(urlconf: str) -> Iterator[Problem]:
             f"has no {' and no '.join(missing)}: nobody can log in there.",
             "Add them to SHARED_APPS, or leave 'tenantry.users.urls_shared' out; for "
             "signing up alone include 'tenantry.users.urls_signup'.",
+        )
+    elif not apps.is_installed("tenantry.users"):
+        yield Problem(
+            "W091",
+            f"The shared site ({urlconf}) serves the pages of 'tenantry.users', which "
+            "is not in INSTALLED_APPS: who logs in there is a member of no tenant, and "
+            "can enter none.",
+            "Add it to INSTALLED_APPS, or leave 'tenantry.users.urls_shared' out.",
         )
 
 
