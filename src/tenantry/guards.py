@@ -81,6 +81,11 @@ def sides_now() -> SidesOfKind:
     return sides[None if tenant is None else tenant.kind]
 
 
+def have_own_users(kind: str) -> bool:
+    """Whether tenants of the kind have users of their own, not shared ones."""
+    return sides[kind][conf.auth_user_model.partition(".")[0]].tenants
+
+
 def not_in_kind(what: str, tenant: TenantRef) -> NotInKind:
     """Return the error for something of an app that the tenant's kind lacks."""
     kind = conf.kind(tenant.kind)
