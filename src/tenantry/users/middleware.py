@@ -25,6 +25,9 @@ __all__ = ["UsersMiddleware"]
 
 FAILED = 500
 
+# What URLconfs call a part of the path that opens something.
+IN_PATHS = frozenset({"code", "key", "secret", "ticket", "token"})
+
 
 class UsersMiddleware:
     """Sets `request.impersonator`; put it right after AuthenticationMiddleware.
@@ -128,12 +131,17 @@ def finish(request: HttpRequest, response: Any, who: Acting) -> Any:
 
 
 def write_down(request: HttpRequest, who: Acting, status: int) -> None:
-    """Record the request: no values of the query, which may be secrets."""
+    """Record the request: no values of the query, and no tokens, which are secrets."""
+    path = request.path
+    match = request.resolver_match
+    for name, value in ({} if match is None else match.kwargs).items():
+        if name in IN_PATHS:
+            path = path.replace(str(value), f"<{name}>")
     recording.record(
         who,
         "request",
-        target=f"{request.method} {request.path}",
+        target=f"{request.method} {path}",
         method=request.method,
-        path=request.path,
+        path=path,
         status=status,
     )

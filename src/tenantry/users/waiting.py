@@ -8,6 +8,7 @@ the page goes on where it stopped.
 from __future__ import annotations
 
 import logging
+from contextvars import copy_context
 from enum import Enum
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,10 @@ def _in_thread(key: str, act: Callable[[], Any]) -> Event:
             connections.close_all()
             ended.set()
 
-    Thread(target=work, name=f"tenantry-signup-{key}").start()
+    # With the context: the audit tells whose request it was.
+    Thread(
+        target=copy_context().run, args=(work,), name=f"tenantry-signup-{key}"
+    ).start()
     return ended
 
 

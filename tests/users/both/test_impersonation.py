@@ -473,6 +473,11 @@ def test_a_browser_that_asks_for_less_gets_a_whole_page(desk):
 # What is recorded.
 
 
+def test_a_token_in_the_path_is_not_recorded(desk):
+    desk.get(desk.begin(), "/people/accept/sesame/")
+    assert [each.target for each in acts("request")] == ["GET /people/accept/<token>/"]
+
+
 def test_each_request_is_recorded_without_what_was_asked(desk):
     client = desk.begin()
     desk.get(client, f"{PAGE}?with=secret")
