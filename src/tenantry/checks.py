@@ -33,13 +33,7 @@ from tenantry.kinds import DEFAULT_KIND
 from tenantry.neighbour_checks import of_pointers, of_sign_on
 from tenantry.routing.chain import chain
 from tenantry.service_checks import of_services
-from tenantry.signup_checks import of_signup
-from tenantry.users.invitation_checks import of_invitations
-from tenantry.users.member_checks import of_members
-from tenantry.users.middleware_checks import of_middleware
-from tenantry.users.people_checks import of_people
-from tenantry.users.sign_in_checks import of_sign_in
-from tenantry.users.staff_checks import of_staff
+from tenantry.users.checks import of_users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,14 +64,8 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found += of_declared()
     found += of_services()
     found += of_files()
-    found += of_members()
-    found += of_middleware()
     found += of_sign_on()
-    found += of_signup()
-    found += of_staff()
-    found += of_sign_in()
-    found += of_invitations()
-    found += of_people()
+    found += of_users()
     return _messages(found)
 
 

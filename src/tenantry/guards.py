@@ -81,6 +81,11 @@ def sides_now() -> SidesOfKind:
     return sides[None if tenant is None else tenant.kind]
 
 
+def have_own_users(kind: str) -> bool:
+    """Whether tenants of the kind have users of their own, not shared ones."""
+    return sides[kind][conf.auth_user_model.partition(".")[0]].tenants
+
+
 def not_in_kind(what: str, tenant: TenantRef) -> NotInKind:
     """Return the error for something of an app that the tenant's kind lacks."""
     kind = conf.kind(tenant.kind)
@@ -337,13 +342,15 @@ class ForeignTables(dict[tuple[str, bool], dict[str, type["Model"]]]):
         found: dict[str, type[Model]] = {}
         own = set()
         for model in apps.get_models(include_auto_created=True):
+            if model._meta.proxy:
+                continue  # its table is another model's
             side = of_kind[model._meta.app_label]
             apart = side.apart or (side.shared and not joins_shared)
             if side.elsewhere or (apart and not side.tenants):
                 found.setdefault(model._meta.db_table, model)
             else:
                 own.add(model._meta.db_table)
-        # A proxy, or an unmanaged model, is of a table that is another app's.
+        # An unmanaged model is of a table that may be another app's.
         self[key] = {name: found[name] for name in found.keys() - own}
         return self[key]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tenantry.users import staff_checks
-from tenantry.users.staff_checks import BACKEND, of_staff
+from tenantry.users.checks import staff
+from tenantry.users.checks.staff import BACKEND, of_staff
 
 MODEL = "django.contrib.auth.backends.ModelBackend"
 OTHER = {"SHARED_USER_MODEL": "staff.Staff"}
@@ -11,7 +11,7 @@ OTHER = {"SHARED_USER_MODEL": "staff.Staff"}
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch):
-    monkeypatch.setattr(staff_checks.apps, "is_installed", lambda _: True)
+    monkeypatch.setattr(staff.apps, "is_installed", lambda _: True)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,6 @@ def test_the_backend_is_there_and_in_its_place(  # noqa: PLR0917  (a row of a ta
 
 
 def test_without_shared_people_nothing_is_asked(settings, monkeypatch):
-    monkeypatch.setattr(staff_checks.apps, "is_installed", lambda _: False)
+    monkeypatch.setattr(staff.apps, "is_installed", lambda _: False)
     settings.AUTHENTICATION_BACKENDS = [MODEL]
     assert list(of_staff()) == []

@@ -29,13 +29,13 @@ from tenantry.catalog.models import CatalogVersion, State, TenantRow
 from tenantry.catalog.settings import OwnSettings
 from tenantry.catalog.validators import normalize_host
 from tenantry.conf import conf
-from tenantry.context import override_tenant
+from tenantry.context import as_ref, override_tenant
 from tenantry.exceptions import TenantNotFound, TenantUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tenantry.types import TenantRef
+    from tenantry.types import HasRef, TenantRef
 
 V = TypeVar("V")
 MOST = 10_000
@@ -169,6 +169,19 @@ class Registry:
         return self._find(
             self._keys, key, sort="key", load=lambda: self._load_tenant(key=key)
         )
+
+    def served(self, tenant: TenantRef | HasRef | str) -> Any:
+        """Return the row of a tenant that is in service.
+
+        Raises `TenantNotFound` and `TenantUnavailable`.
+        """
+        ref = as_ref(tenant)
+        entry = self.by_key(ref.key) if ref is not None else None
+        if entry is None:
+            raise TenantNotFound(str(tenant))
+        if entry.state != State.ACTIVE:
+            raise TenantUnavailable(entry.ref.key, State(entry.state).label)
+        return entry.instance()
 
     def remembered(self, key: str) -> Entry:
         """Return the tenant of that key, also where the database may not be asked.

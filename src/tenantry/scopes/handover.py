@@ -35,11 +35,11 @@ from django.views.decorators.http import require_GET
 
 from tenantry import guards
 from tenantry.catalog.acting import ACTING
-from tenantry.catalog.models import State, UsedToken
+from tenantry.catalog.models import UsedToken
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
-from tenantry.context import as_ref, get_tenant, override_tenant, require_tenant
-from tenantry.exceptions import NotSupported, TenantNotFound, TenantUnavailable
+from tenantry.context import get_tenant, override_tenant, require_tenant
+from tenantry.exceptions import NotSupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def hand_over(
     `TenantNotFound` and `TenantUnavailable`.
     """
     user, backend = _user_and_backend(who)
-    row = _row_of(tenant)
+    row = registry.served(tenant)
     claims = {
         "id": secrets.token_urlsafe(16),
         "tenant": row.key,
@@ -202,17 +202,6 @@ def _user_and_backend(who: Any) -> tuple[Any, str]:
         )
         raise NotSupported(msg)
     return user, backend or conf.authentication_backends[0]
-
-
-def _row_of(tenant: TenantRef | HasRef | str) -> Any:
-    """Return the row of a tenant that can be reached."""
-    ref = as_ref(tenant)
-    entry = registry.by_key(ref.key) if ref is not None else None
-    if entry is None:
-        raise TenantNotFound(str(tenant))
-    if entry.state != State.ACTIVE:
-        raise TenantUnavailable(entry.ref.key, State(entry.state).label)
-    return entry.instance()
 
 
 def _claims(request: HttpRequest, tenant: TenantRef, state: str) -> dict[str, Any]:

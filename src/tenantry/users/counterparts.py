@@ -149,10 +149,8 @@ def is_shared(user: Any) -> bool:
 
 def has_own_users(tenant: TenantRef) -> bool:
     """Whether the tenant has users of its own, beside shared ones."""
-    if not apps.is_installed("tenantry.users"):
-        return False
-    own_app = get_user_model()._meta.app_label
-    return guards.sides[tenant.kind][own_app].tenants
+    installed = apps.is_installed("tenantry.users")
+    return installed and guards.have_own_users(tenant.kind)
 
 
 def session_hash(user: Any) -> str:

@@ -30,16 +30,13 @@ from django.utils import timezone
 
 from tenantry import guards
 from tenantry.catalog.audit import record
-from tenantry.catalog.models import State
 from tenantry.catalog.people import NAME_LENGTH, Impersonation
 from tenantry.catalog.registry import registry
 from tenantry.conf import conf
-from tenantry.context import as_ref, get_tenant, override_tenant
+from tenantry.context import get_tenant, override_tenant
 from tenantry.exceptions import (
     ImpersonationRefused,
     NotSupported,
-    TenantNotFound,
-    TenantUnavailable,
 )
 from tenantry.users.counterparts import link_of
 
@@ -84,7 +81,7 @@ def start(
     staff = _staff(who)
     if not reason.strip():
         raise ImpersonationRefused("a reason is needed")
-    row = _served(tenant)
+    row = registry.served(tenant)
     address = _address(row)
     with override_tenant(row.ref):
         target = user_here(user_pk)
@@ -159,17 +156,6 @@ def _staff(who: Any) -> Any:
     if not (who.is_authenticated and may_impersonate(who)):
         raise ImpersonationRefused(f"the permission {PERMISSION!r} is needed")
     return who
-
-
-def _served(tenant: TenantRef | HasRef | str) -> Any:
-    """Return the row of a tenant that is served."""
-    ref = as_ref(tenant)
-    entry = registry.by_key(ref.key) if ref is not None else None
-    if entry is None:
-        raise TenantNotFound(str(tenant))
-    if entry.state != State.ACTIVE:
-        raise TenantUnavailable(entry.ref.key, State(entry.state).label)
-    return entry.instance()
 
 
 def _address(row: Any) -> str:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.db.models.signals import post_delete
 
-from tenantry import guards
 from tenantry.catalog import audit
 from tenantry.catalog.people import PendingOwner
 from tenantry.catalog.registry import registry
@@ -26,12 +25,6 @@ from tenantry.users.roles import OWNER
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model
-
-
-def have_own_users(kind: str) -> bool:
-    """Whether tenants of the kind have users of their own, not shared ones."""
-    label = conf.auth_user_model.partition(".")[0]
-    return guards.sides[kind][label].tenants
 
 
 def remember(user: Model, key: str) -> None:

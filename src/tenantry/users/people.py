@@ -12,12 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.apps import apps
-
-from tenantry.conf import conf
 from tenantry.context import as_ref
 from tenantry.exceptions import NoActiveTenant
-from tenantry.guards import sides
+from tenantry.guards import have_own_users
 from tenantry.users.base import People, Person
 from tenantry.users.confined import ConfinedPeople
 from tenantry.users.shared import SharedPeople
@@ -55,8 +52,7 @@ def members_of(tenant: HasRef | TenantRef | str) -> SharedPeople:
 
 def are_confined(tenant: TenantRef) -> bool:
     """Whether the tenant has users of its own."""
-    label = apps.get_model(conf.auth_user_model)._meta.app_label
-    return sides[tenant.kind][label].tenants
+    return have_own_users(tenant.kind)
 
 
 def _named(tenant: HasRef | TenantRef | str) -> TenantRef:

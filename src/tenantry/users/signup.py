@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import transaction
 
+from tenantry import guards
 from tenantry.catalog import audit
 from tenantry.catalog.models import State
 from tenantry.catalog.registry import registry
@@ -56,7 +57,7 @@ def begin(user: Any, tenant: Any, *, domains: Sequence[str] = ()) -> None:
     was taken meanwhile; `RuntimeError` inside an atomic block.
     """
     require_no_transaction()
-    own = pending.have_own_users(tenant.kind)
+    own = guards.have_own_users(tenant.kind)
     if not own:
         _refuse_without_memberships()
     with override_tenant(None), transaction.atomic(durable=True):

@@ -229,6 +229,18 @@ def test_a_token_of_one_tenant_is_worth_nothing_at_another(desk):
     assert desk.targets[desk.a.key] == desk.targets[desk.b.key]
 
 
+def test_control_by_a_token_that_names_the_other_it_would_begin(desk):
+    """A user of that primary key is there: what counts is the key of the tenant."""
+    desk.start(desk.a)
+    row = Impersonation.objects.latest("pk")
+    Impersonation.objects.filter(pk=row.pk).update(tenant_key=desk.b.key)
+    claims = {"id": row.pk, "tenant": desk.b.key, "user": row.user_pk}
+    with override_tenant(None):
+        token = impersonation.signer().sign_object(claims)
+    url = f"/people/impersonation/begin/?token={token}"
+    assert desk.follow(Client(), url, host=host_of(desk.b)).status_code == 302
+
+
 def test_a_token_that_is_changed_or_missing_is_refused(desk):
     url = desk.start()
     for bad in (url[:-1] + ("A" if url[-1] != "A" else "B"), url.partition("?")[0]):

@@ -17,9 +17,9 @@ from tenantry.catalog import audit
 from tenantry.conf import DEFAULT_PLACEMENT, conf
 from tenantry.context import get_tenant
 from tenantry.exceptions import KeyTaken, LocationTaken
+from tenantry.guards import have_own_users
 from tenantry.kinds import DEFAULT_KIND
 from tenantry.users import signup, waiting
-from tenantry.users.pending import have_own_users
 from tenantry.users.signup_forms import AccountForm, TenantForm, account_form
 from tenantry.users.views import closing, deletion
 from tenantry.users.views import waiting as waiting_views

@@ -12,8 +12,8 @@ from django.urls import NoReverseMatch, path, reverse
 from django.utils.decorators import method_decorator
 
 from tenantry.exceptions import NotSupported
+from tenantry.guards import have_own_users
 from tenantry.users import waiting
-from tenantry.users.pending import have_own_users
 from tenantry.users.views.page import Page
 
 if TYPE_CHECKING:
