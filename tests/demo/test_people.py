@@ -198,6 +198,11 @@ def test_each_shops_own_people(start, browser):
         stranger = Person(browser, served).sign_in(name, OTHER, SECRET)
         assert not stranger.is_inside(OTHER)
 
+    # One address in two shops is two people, who may share a browser.
+    ann.sign_up(OTHER, username="ann", email="ann@x.org")
+    assert ann.is_inside(OTHER)
+    assert ann.is_inside(ACME)
+
     owner.remove(ACME, "bea@x.org")
     assert not bea.is_inside(ACME)
     assert not bea.sign_in("bea@x.org", ACME, SECRET).is_inside(ACME)
