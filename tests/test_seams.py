@@ -41,7 +41,7 @@ from django.db.models.manager import BaseManager
 from django.db.models.signals import post_migrate, pre_migrate
 from django.db.models.sql import compiler
 from django.db.models.sql.query import Query
-from django.db.models.sql.subqueries import DeleteQuery
+from django.db.models.sql.subqueries import DeleteQuery, UpdateQuery
 from django.db.utils import ConnectionHandler
 from django.http import request as http_request
 from django.middleware.csrf import CsrfViewMiddleware
@@ -322,6 +322,9 @@ SUBSTITUTED = {
         (post_migrate, "send", "sender, **named"),
     ],
     "tasks_run_in_their_tenant": TASKS,
+    "updates_keep_the_credentials": [
+        (UpdateQuery, "add_update_values", "self, values")
+    ],
     "objects_saved_by_an_impersonator_are_named": [
         (
             QuerySet,

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from tenantry.catalog import audit
 from tenantry.catalog.models import State
+from tenantry.catalog.people import ScheduledDeletion
 from tenantry.context import override_tenant
 from tenantry.exceptions import LifecycleError
 from tenantry.lifecycle import journal
@@ -23,9 +24,13 @@ IN_SERVICE = (State.ACTIVE, State.MAINTENANCE)
 def suspend(tenant: Any) -> None:
     """Answer the tenant's requests with 403 from now on; its data stays as it is.
 
-    Raises `LifecycleError` for one that is not whole: being provisioned or dropped.
+    Of one that its owner is about to delete, the owner's change of mind does not undo
+    it. Raises `LifecycleError` for one that is not whole: being provisioned or dropped.
     """
-    _change(tenant, State.SUSPENDED, action=SUSPEND, allowed=IN_SERVICE)
+    with override_tenant(None), transaction.atomic():
+        _change(tenant, State.SUSPENDED, action=SUSPEND, allowed=IN_SERVICE)
+        scheduled = ScheduledDeletion.objects.filter(tenant_key=tenant.key)
+        scheduled.update(was_in_service=False)
 
 
 def resume(tenant: Any) -> None:

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Model
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
+from django.db.models.signals import m2m_changed
 from django.db.models.sql import compiler
 
 from tenantry.seams.substitution import wrap
@@ -103,6 +104,7 @@ def tenants_change_no_columns_of_users() -> None:
     """The last gate: `update()`, `bulk_update()`, `bulk_create()`, new superusers."""
 
     def update(original: Any, self: Any) -> Any:
+        _refuse_grants(self.query.model)
         if lookup.tenant_of_table(self.query.model) is not None:
             _keep_columns(self.query)
         return original(self)
@@ -117,6 +119,28 @@ def tenants_change_no_columns_of_users() -> None:
 
     wrap(compiler.SQLUpdateCompiler, "as_sql", update)
     wrap(compiler.SQLInsertCompiler, "as_sql", insert)
+    for through in _joins().values():
+        m2m_changed.connect(keep_grants, sender=through, dispatch_uid=keep_grants)
+
+
+def keep_grants(sender: Any, action: str, **_: object) -> None:
+    """Refuse to take groups and permissions that hold on the shared site.
+
+    By a signal, as a user who is deleted takes theirs along.
+    """
+    if action in {"pre_remove", "pre_clear"}:
+        _refuse_grants(sender)
+
+
+def _joins() -> dict[str, Any]:
+    """Return the models that join users to groups and permissions, by field."""
+    user, names = lookup.shared_user_model(), ("groups", "user_permissions")
+    found: dict[str, Any] = {name: getattr(user, name, None) for name in names}
+    return {
+        name: accessor.through
+        for name, accessor in found.items()
+        if hasattr(accessor, "through")
+    }
 
 
 def _keep_columns(query: Any) -> None:
@@ -152,13 +176,12 @@ def _grants(value: Any) -> bool:
 
 
 def _refuse_grants(model: Any) -> None:
-    """Refuse groups and permissions that would hold on the shared site."""
+    """Refuse to change the groups and permissions that hold on the shared site."""
     owner = model._meta.auto_created
     if not owner or lookup.tenant_of_table(owner) is None:
         return
-    for name in ("groups", "user_permissions"):
-        accessor = getattr(lookup.shared_user_model(), name, None)
-        if getattr(accessor, "through", None) is model:
+    for name, through in _joins().items():
+        if through is model:
             raise flags.refusal([name])
 
 

@@ -19,6 +19,7 @@ from tenantry.exceptions import (
 )
 from tenantry.users import accounts, own_roles
 from tenantry.users.base import Person, owner_named
+from tenantry.users.ending import withdraw_invitations
 from tenantry.users.own_users import OwnUsers
 from tenantry.users.owners import owner_pk, owning_member, set_owner
 from tenantry.users.roles import OWNER, Role
@@ -175,6 +176,8 @@ class ConfinedPeople(OwnUsers):
             if row.is_active != active:
                 row.is_active = active
                 row.save(update_fields=["is_active"])
+                if not active:
+                    withdraw_invitations(self.tenant, row)
                 self.wrote(action, row, by)
             return self._person(row)
 
@@ -184,6 +187,8 @@ class ConfinedPeople(OwnUsers):
             self.permit(by, self._powers(row))
             self._refuse_owner(row)
             own_roles.take_all(row)
+            if actor is None:
+                withdraw_invitations(self.tenant, row)
             self.wrote(action, row, actor or by)
 
     def _own(self, row: Any, given: list[Role]) -> None:

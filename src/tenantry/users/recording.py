@@ -20,7 +20,8 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models import Model, QuerySet
 from django.db.models.signals import pre_save
-from django.db.models.sql.subqueries import DeleteQuery
+from django.db.models.sql.query import Query
+from django.db.models.sql.subqueries import DeleteQuery, UpdateQuery
 
 from tenantry.catalog import audit
 from tenantry.catalog.acting import ACTING, acting
@@ -226,6 +227,22 @@ def _ends(model: type[Model]) -> list[str]:
     return [field.attname for field in model._meta.fields if field.is_relation]
 
 
+@seam
+def updates_keep_the_credentials() -> None:
+    """`update()` and `bulk_update()` send no signal for a password or an address."""
+
+    def add(original: Any, self: Any, values: Any) -> Any:
+        who = ACTING.get()
+        if who is not None:
+            names = _credentials_of(who, self.model) & set(values)
+            rows: Any = QuerySet(self.model, query=self.chain(Query))
+            if names and rows.filter(pk=who.user.pk).exists():
+                raise _theirs(who, sorted(names))
+        return original(self, values)
+
+    wrap(UpdateQuery, "add_update_values", add)
+
+
 def listen() -> None:
     """Watch every connection from now on, and every user that is saved.
 
@@ -251,20 +268,30 @@ def _keep_credentials(
 ) -> None:
     """Refuse a new password or e-mail address of the user who is acted as."""
     who = ACTING.get()
-    if who is None or who.user._meta.concrete_model is not sender._meta.concrete_model:
+    if who is None or instance.pk != who.user.pk:
         return
-    if instance.pk != who.user.pk:
-        return
-    names = {"password", getattr(sender, "EMAIL_FIELD", "email")}
-    names &= {field.name for field in sender._meta.concrete_fields}
+    names = _credentials_of(who, sender)
     if update_fields is not None:
         names &= set(update_fields)
+    if not names:
+        return
     before = sender._base_manager.filter(pk=instance.pk).values(*names).first()
-    if names and before is not None:
+    if before is not None:
         changed = sorted(n for n in names if before[n] != getattr(instance, n))
         if changed:
-            msg = (
-                f"{who.impersonator} acts as {who.user}: only the user may change "
-                f"{' and '.join(changed)}."
-            )
-            raise PermissionDenied(msg)
+            raise _theirs(who, changed)
+
+
+def _credentials_of(who: Acting, model: Any) -> set[str]:
+    """Return the fields by which the user who is acted as is known, of their model."""
+    if who.user._meta.concrete_model is not model._meta.concrete_model:
+        return set()
+    names = {"password", getattr(model, "EMAIL_FIELD", "email")}
+    return names & {field.name for field in model._meta.concrete_fields}
+
+
+def _theirs(who: Acting, names: list[str]) -> PermissionDenied:
+    return PermissionDenied(
+        f"{who.impersonator} acts as {who.user}: only the user may change "
+        f"{' and '.join(names)}."
+    )

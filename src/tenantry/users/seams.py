@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db.models import Model
 
 from tenantry.seams.substitution import INSTALLED
-from tenantry.users import account_seams, sign_in_seams
+from tenantry.users import account_seams, choice_seams, sign_in_seams
 
 SEAMS = (
     account_seams.users_are_what_their_membership_says,
@@ -18,6 +18,8 @@ SEAMS = (
     account_seams.users_are_saved_as_stored,
     account_seams.tenants_change_no_columns_of_users,
     account_seams.permissions_are_the_memberships,
+    choice_seams.forms_offer_members,
+    choice_seams.the_admin_looks_up_members,
     sign_in_seams.members_are_authenticated,
     sign_in_seams.users_are_loaded_with_their_membership,
     sign_in_seams.sessions_end_with_the_membership,

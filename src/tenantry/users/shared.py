@@ -28,6 +28,7 @@ from tenantry.users.base import (
     owner_named,
     same_email,
 )
+from tenantry.users.ending import withdraw_invitations
 from tenantry.users.member_rows import (
     is_shared,
     membership_model,
@@ -244,6 +245,8 @@ class SharedPeople(People):
             if row.state != state:
                 row.state = state
                 row.save(update_fields=["state"])
+                if state == SUSPENDED:
+                    withdraw_invitations(self.tenant, row.user)
                 self.wrote(action, user, by)
             return person_of(row)
 
@@ -253,6 +256,8 @@ class SharedPeople(People):
             self.permit(by, powers_of(row))
             self._refuse_owner(row)
             row.delete()
+            if actor is None:
+                withdraw_invitations(self.tenant, row.user)
             self.wrote(action, user, actor or by)
 
     # Rules.

@@ -1,6 +1,7 @@
 """Shared staff act as users that tenants have of their own."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Barrier
 
@@ -8,13 +9,16 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import PermissionDenied
 from django.db import connections
 from django.db.models import QuerySet
+from django.db.models.sql.subqueries import UpdateQuery
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 
 from tenantry import override_tenant
 from tenantry.admin import TenantAdmin
+from tenantry.catalog.acting import Acting, Impersonator, acting
 from tenantry.catalog.people import Impersonation
 from tenantry.exceptions import (
     ImpersonationRefused,
@@ -29,7 +33,7 @@ from tests.customers.models import Tenant
 from tests.shop.models import Author, Book, Tag
 from tests.users import desk as support
 from tests.users.desk import PAGE, SHARED, acting_as, acts, host_of, row
-from tests.world import ONE, replaced, run
+from tests.world import ONE, replaced, run, without_seam
 
 JOINED = ("insert", "delete")
 END = "/people/impersonation/end/"
@@ -318,6 +322,45 @@ def test_the_users_own_password_and_address_stay_as_they_are(desk):
     assert answer.status_code == 403
     with override_tenant(desk.a):
         assert User.objects.get(pk=ONE).email == "ann@example.com"
+
+
+UPDATES = [
+    lambda users, _: users.update(email="mine@example.com"),
+    lambda users, _: users.update(password="mine"),
+    lambda users, user: users.bulk_update([user], ["email"]),
+]
+
+
+@contextmanager
+def acting_as_ann(desk):
+    """Act as the user of `a`, without a request; give the user."""
+    with override_tenant(desk.a):
+        user = User.objects.get(pk=ONE)
+        who = Acting(
+            pk=1,
+            tenant=desk.a.ref,
+            user=user,
+            impersonator=Impersonator(pk="1", name="staff"),
+            expires_at=timezone.now(),
+        )
+        with acting(who):
+            yield user
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_no_update_changes_the_users_own_password_and_address(desk, update):
+    with acting_as_ann(desk) as user:
+        user.email = "mine@example.com"
+        with pytest.raises(PermissionDenied, match="only the user may change"):
+            update(User.objects.all(), user)
+        assert User.objects.filter(pk=ONE, email="ann@example.com").exists()
+        assert User.objects.exclude(pk=ONE).update(email="") == 1
+        assert User.objects.filter(pk=ONE).update(first_name="Ann") == 1
+
+
+def test_without_the_seam_an_update_changes_the_address(desk):
+    with acting_as_ann(desk), without_seam(UpdateQuery, "add_update_values"):
+        assert User.objects.filter(pk=ONE).update(email="mine@example.com") == 1
 
 
 def test_the_user_changes_their_own_address(desk):

@@ -259,3 +259,16 @@ def test_a_manager_invites_by_the_page(a, twins, email):
     assert browser.post("/people/invitations/", given).status_code == 302
     assert mail.outbox[0].to == [email]
     assert [each.email for each in pending(a)] == [email]
+
+
+@pytest.mark.parametrize("act", ["remove", "suspend"])
+def test_who_is_put_out_has_invited_nobody(a, email, act):
+    people, mallory = people_of(a), user_of(a, "mallory")
+    people.grant(mallory, "admin")
+    invite(a, email, "admin", by=mallory)
+    token = token_of_mail()
+    other = invite(a, f"{new_key()}@example.org", "member")
+    getattr(people, act)(mallory)
+    assert other.pk in {each.pk for each in pending(a)}
+    with pytest.raises(NotInvited):
+        find(token, a)

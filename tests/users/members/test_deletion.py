@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from tenantry import override_tenant
 from tenantry.exceptions import DeletionRefused, LifecycleError
+from tenantry.lifecycle import state
 from tenantry.lifecycle.provision import finish
 from tenantry.models import AuditEntry, ScheduledDeletion, UsedKey
 from tenantry.users import deletion, signup
@@ -139,6 +140,13 @@ def test_the_user_can_change_their_mind_and_everything_is_as_before(ann, own):
 def test_what_an_operator_had_suspended_stays_so(ann, own):
     own.suspend()
     deletion.ask(ann)
+    deletion.keep(ann)
+    assert state_of(own) == "suspended"
+
+
+def test_what_an_operator_suspends_meanwhile_stays_so_too(ann, own):
+    deletion.ask(ann)
+    state.suspend(own)
     deletion.keep(ann)
     assert state_of(own) == "suspended"
 

@@ -5,11 +5,12 @@ import pickle
 from types import SimpleNamespace
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.core import serializers
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Value
 from django.db.models.expressions import DatabaseDefault
+from django.db.models.signals import m2m_changed
 from django.db.models.sql import compiler
 from django.forms import modelform_factory
 
@@ -17,6 +18,7 @@ from tenantry import override_tenant
 from tenantry.exceptions import NotSupported
 from tenantry.users import account_seams, lookup
 from tenantry.users import flags as flags_module
+from tenantry.users.account_seams import keep_grants
 from tests.users.members.standing import (
     ADMIN,
     MEMBER,
@@ -422,6 +424,65 @@ def test_without_the_gate_a_group_would_be_given_on_the_shared_site(both):
     with override_tenant(None):
         assert user.groups.get().name == "of the platform"
         user.groups.get().delete()
+
+
+TAKING = [
+    pytest.param(lambda u, _: u.groups.clear(), id="clear"),
+    pytest.param(lambda u, _: u.groups.set([]), id="set"),
+    pytest.param(lambda u, _: u.groups.remove(*u.groups.all()), id="remove"),
+    pytest.param(lambda u, _: u.groups.get().user_set.clear(), id="reverse"),
+    pytest.param(lambda u, _: u.user_permissions.clear(), id="permissions"),
+    pytest.param(
+        lambda u, other: u.groups.through.objects.filter(user=u).update(user=other),
+        id="hand on",
+    ),
+]
+
+
+@pytest.fixture
+def platform(both):
+    """A shared user with a group and a permission on the shared site."""
+    found = new_user()
+    found.groups.create(name="of the platform")
+    found.user_permissions.add(Permission.objects.first())
+    yield found
+    Group.objects.filter(name="of the platform").delete()
+
+
+@pytest.mark.parametrize("take", TAKING)
+def test_no_tenant_takes_or_hands_on_what_holds_on_the_shared_site(
+    both, platform, take
+):
+    before = everyone()
+    with override_tenant(both[0]):
+        other = new_user()
+        with pytest.raises(NotSupported, match="cannot be changed in a tenant"):
+            take(fetched(platform), other)
+    other.delete()
+    assert everyone() == before
+
+
+def test_without_the_receiver_a_tenant_would_take_them(both, platform):
+    through = User.groups.through
+    assert m2m_changed.disconnect(sender=through, dispatch_uid=keep_grants)
+    try:
+        with override_tenant(both[0]):
+            fetched(platform).groups.clear()
+    finally:
+        m2m_changed.connect(keep_grants, sender=through, dispatch_uid=keep_grants)
+    assert not platform.groups.exists()
+
+
+def test_the_shared_site_takes_them(platform):
+    platform.groups.clear()
+    platform.user_permissions.clear()
+    assert not platform.groups.exists()
+
+
+def test_a_user_who_is_deleted_takes_them_along(both, platform):
+    with override_tenant(both[0]):
+        fetched(platform).delete()
+    assert not User.groups.through.objects.filter(user=platform.pk).exists()
 
 
 def test_the_default_of_a_table_makes_nobody_staff():

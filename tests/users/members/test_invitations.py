@@ -561,3 +561,16 @@ def test_another_account_at_the_shared_site_does_not(a, email):
     assert "signed in with another account" in answer.text
     assert not people_of(a).of_user(user)
     assert find(token_of_mail(), a)
+
+
+@pytest.mark.parametrize("act", ["remove", "suspend"])
+def test_who_is_put_out_has_invited_nobody(a, email, act):
+    people, mallory = people_of(a), user_of(None, "mallory")
+    people.add(mallory, "admin")
+    invite(a, email, "admin", by=mallory)
+    token = token_of_mail()
+    other = invite(a, f"{new_key()}@example.org", "member")
+    getattr(people, act)(mallory)
+    assert other.pk in {each.pk for each in pending(a)}
+    with pytest.raises(NotInvited):
+        find(token, a)

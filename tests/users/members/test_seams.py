@@ -8,12 +8,14 @@ import inspect
 
 import pytest
 from django.contrib import auth
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth import backends
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
-from django.db.models import Model
+from django.db.models import Field, Model
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.sql import compiler
+from django.forms import models as forms
 
 from tenantry.seams import INSTALLED
 from tenantry.users import account_seams, flags, seams
@@ -44,6 +46,28 @@ SUBSTITUTED = {
             "with_perm",
             "self, perm, is_active, include_superusers, obj",
         ),
+    ],
+    "forms_offer_members": [
+        (
+            forms.BaseModelForm,
+            "__init__",
+            (
+                "self, data, files, auto_id, prefix, initial, error_class, "
+                "label_suffix, empty_permitted, instance, use_required_attribute, "
+                "renderer"
+            ),
+        ),
+        (forms.ModelChoiceIterator, "__init__", "self, field"),
+        (forms.ModelChoiceField, "to_python", "self, value"),
+        (forms.ModelMultipleChoiceField, "_check_values", "self, value"),
+    ],
+    "the_admin_looks_up_members": [
+        (
+            Field,
+            "get_choices",
+            "self, include_blank, blank_choice, limit_choices_to, ordering",
+        ),
+        (AutocompleteJsonView, "get_queryset", "self"),
     ],
     "members_are_authenticated": [
         (AbstractBaseUser, "check_password", "self, raw_password"),
