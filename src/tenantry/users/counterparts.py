@@ -16,7 +16,6 @@ from django.contrib.auth import (
     SESSION_KEY,
     get_user_model,
 )
-from django.core.exceptions import FieldDoesNotExist
 from django.db import models, transaction
 from django.utils.crypto import constant_time_compare
 
@@ -26,6 +25,7 @@ from tenantry.catalog.registry import registry
 from tenantry.conf import conf
 from tenantry.context import as_ref, get_tenant, override_tenant
 from tenantry.exceptions import MayNotEnter, WrongTenant
+from tenantry.users.accounts import has_field
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -257,15 +257,6 @@ def _close(local: Any) -> None:
     changed = _shut(local)
     if changed:
         local.save(update_fields=changed)
-
-
-def has_field(local: Any, name: str) -> bool:
-    """Whether the user model has a column of that name."""
-    try:
-        local._meta.get_field(name)
-    except FieldDoesNotExist:
-        return False
-    return True
 
 
 def _bring_up(link: Any, local: Any, ref: TenantRef, *, force: bool = False) -> None:

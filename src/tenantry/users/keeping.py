@@ -19,11 +19,11 @@ from tenantry.catalog.audit import SHARED_USER, record
 from tenantry.catalog.models import State
 from tenantry.context import get_tenant, override_tenant
 from tenantry.exceptions import TenantryError
+from tenantry.users.accounts import has_field
 from tenantry.users.counterparts import (
     MARK,
     NOWHERE,
     TOLD,
-    has_field,
     link_of,
     session_hash,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.models import Group, Permission
 
 from tenantry.context import override_tenant
-from tenantry.users.counterparts import has_field
+from tenantry.users.accounts import has_field
 from tenantry.users.models import Membership, MembershipState
 from tenantry.users.permissions import named
 from tenantry.users.roles import Role, merged, of_membership, of_names
