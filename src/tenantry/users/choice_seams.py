@@ -57,7 +57,7 @@ def forms_offer_members() -> None:
 
 
 def the_admin_looks_up_members() -> None:
-    """Its look-up as one types, and its filters beside a list."""
+    """Its look-up as one types, its filters beside a list, the name behind a key."""
 
     def choices(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         related = getattr(self.remote_field, "model", None)
@@ -73,11 +73,24 @@ def the_admin_looks_up_members() -> None:
     if not apps.is_installed("django.contrib.admin"):
         return
     from django.contrib.admin.views import autocomplete  # noqa: PLC0415  (has models)
+    from django.contrib.admin.widgets import (  # noqa: PLC0415  (has models)
+        ForeignKeyRawIdWidget,
+    )
 
     def found(original: Any, self: Any) -> Any:
         return offered(original(self))
 
+    def label(original: Any, self: Any, value: Any) -> Any:
+        model, name = self.rel.model, self.rel.get_related_field().name
+        tenant = lookup.tenant_of_users(model)
+        shown, url = original(self, value)
+        if not shown or tenant is None:
+            return shown, url
+        users = model._default_manager.filter(members_of(tenant), **{name: value})
+        return (shown, url) if users.exists() else ("", "")
+
     wrap(autocomplete.AutocompleteJsonView, "get_queryset", found)
+    wrap(ForeignKeyRawIdWidget, "label_and_url_for_value", label)
 
 
 def members_of(tenant: TenantRef) -> Q:

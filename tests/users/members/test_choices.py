@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 from django import forms
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.contrib.auth.models import User
 from django.db.models import Field
 from django.forms import modelform_factory
@@ -148,3 +150,23 @@ def test_the_admin_shows_members_alone(  # noqa: PLR0917
         with without_seam(owner, name):
             assert theirs.username in show()
     assert {ours.username, theirs.username} <= show()
+
+
+def shown_for(user):
+    """Return the name that the admin shows beside a key that was typed."""
+    field = LogEntry._meta.get_field("user")
+    widget = ForeignKeyRawIdWidget(field.remote_field, admin.site)
+    return widget.label_and_url_for_value(user.pk)[0]
+
+
+def test_the_name_behind_a_key_is_a_members(both, ours, theirs):
+    with override_tenant(both[0]):
+        assert (shown_for(ours), shown_for(theirs)) == (ours.username, "")
+
+
+def test_without_the_seam_it_is_anybodys(both, theirs):
+    with (
+        without_seam(ForeignKeyRawIdWidget, "label_and_url_for_value"),
+        override_tenant(both[0]),
+    ):
+        assert shown_for(theirs) == theirs.username

@@ -9,6 +9,7 @@ import inspect
 import pytest
 from django.contrib import auth
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.contrib.auth import backends
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
@@ -68,6 +69,7 @@ SUBSTITUTED = {
             "self, include_blank, blank_choice, limit_choices_to, ordering",
         ),
         (AutocompleteJsonView, "get_queryset", "self"),
+        (ForeignKeyRawIdWidget, "label_and_url_for_value", "self, value"),
     ],
     "members_are_authenticated": [
         (AbstractBaseUser, "check_password", "self, raw_password"),
