@@ -2,6 +2,8 @@
 
 import django
 
+from tests.settings import base
+
 AUTH = ["contenttypes", "auth", "sessions"]
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 USERS = "tenantry.users.middleware.UsersMiddleware"
@@ -25,7 +27,7 @@ def arranged(found, arrangement):
     settings["INSTALLED_APPS"] = [*settings["INSTALLED_APPS"], *users]
     settings["MIDDLEWARE"] = [
         each
-        for name in settings["MIDDLEWARE"]
+        for name in settings.get("MIDDLEWARE", base.MIDDLEWARE)
         for each in ((name, USERS) if name == AUTHENTICATION else (name,))
     ]
     settings["ROOT_URLCONF"] = "tests.users.urls"

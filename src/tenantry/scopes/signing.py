@@ -41,10 +41,12 @@ class DerivedKey:
         if holder is None:
             return self
         project = holder.__dict__
-        if self.name not in project:
-            holder.__getattr__(self.name)  # Django looks, refuses none, and keeps
+        if self.name in project:
+            value = project[self.name]
+        else:
+            # Django looks, refuses none, and keeps; other readers of settings may not.
+            value = holder.__getattr__(self.name)
         tenant = ACTIVE.get()
-        value = project[self.name]
         return value if tenant is None else self.of(tenant, value)
 
     def of(self, tenant: TenantRef, value: Any) -> Any:
