@@ -112,3 +112,67 @@ def test_confined_users_become_members_by_fixtures(confined, tmp_path):
         assert {"shop.author", "admin.logentry"} <= {row["model"] for row in rows}
     finally:
         new.close()
+
+
+def fill_of_members(key):
+    """Make one who is a member of each tenant, and a row of theirs."""
+    from django.contrib.admin.models import ADDITION, LogEntry
+    from django.contrib.auth.models import User
+    from django.contrib.contenttypes.models import ContentType
+
+    from tenantry import override_tenant
+    from tenantry.users.people import people_of
+    from tests.shop.models import Author
+
+    user, is_new = User.objects.get_or_create(username="ann")
+    if is_new:
+        user.set_password("pw")
+        user.save()
+    with override_tenant(key):
+        people_of(key).add(user, "owner")
+        author = Author.objects.create(name=f"by {key}")
+        LogEntry.objects.create(
+            user=user,
+            content_type=ContentType.objects.get_for_model(Author),
+            object_id=str(author.pk),
+            object_repr=str(author),
+            action_flag=ADDITION,
+        )
+
+
+def look_for(key, password):
+    """Return whose the row is, and whether the password is good in the tenant."""
+    from django.contrib.admin.models import LogEntry
+    from django.contrib.auth import authenticate
+
+    from tenantry import override_tenant
+
+    with override_tenant(key):
+        (row,) = LogEntry.objects.all()
+        user = authenticate(username=row.user.username, password=password)
+        return [row.user.username, user == row.user]
+
+
+def test_members_become_confined_users_by_fixtures(tmp_path):
+    old, new = (Project(SQLITE, tmp_path / name) for name in ("old", "new"))
+    try:
+        old.change(**settings_of(old, "members"))
+        new.change(**settings_of(new, "confined"))
+        users = str(tmp_path / "users.json")
+        for project in (old, new):
+            project.manage("migrate", "-v0").ok()
+            for key in KEYS:
+                project.call(acts.provision, key)
+        for key in KEYS:
+            old.call(fill_of_members, key)
+        old.manage("dumpdata", "auth.User", "--natural-primary", "-o", users).ok()
+        for key in KEYS:
+            rows, of = str(tmp_path / f"{key}.json"), ("tenants", "run", "--only", key)
+            dump = ("dumpdata", "shop", "admin", "--natural-foreign", "-o", rows)
+            old.manage(*of, "--", *dump).ok()
+            for file in (users, rows):
+                new.manage(*of, "--", "loaddata", file).ok()
+            assert new.call(look_for, key, "pw") == ["ann", True]
+    finally:
+        old.close()
+        new.close()
